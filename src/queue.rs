@@ -1,0 +1,163 @@
+//! The way back after a loss: everyone who was thrown out with us wants back in, and the list tells how many.
+//!
+//! So each client takes a random place in a queue and waits its turn, at the pace that the servers can take. What it
+//! knows of the others is the list: before a loss shows in it, the users of the server that was lost; afterwards, the users
+//! that are missing.
+
+use crate::decision::Assessment;
+use crate::list::{Server, ServerList};
+use crate::memory::LOSS_NOTICED_AFTER;
+use crate::random::Random;
+use crate::selector::Selector;
+use crate::time::{Duration, Instant};
+
+/// The shortest queue.
+const SHORTEST: Duration = Duration::from_secs(1.0);
+/// The longest that the missing users alone are waited for.
+const LONGEST_REST: Duration = Duration::from_secs(300.0);
+/// The longest queue of all, and the longest floor. Lower ones never recovered from a blip of slow servers; without one,
+/// users who left for good would be waited for without end.
+const LONGEST: Duration = Duration::from_secs(600.0);
+/// The shortest floor of those who were sent to the back of the queue.
+const SHORTEST_FLOOR: Duration = Duration::from_secs(20.0);
+/// Bounds of the time that the whole fleet takes to let everyone in.
+const FLEET_BOUNDS: (f64, f64) = (5.0, 300.0);
+
+/// One stretch of trouble: from the first loss or failed attempt until a connection has lasted.
+#[derive(Clone, Debug)]
+pub(crate) struct Episode {
+    /// This client's place, 0 to 1: drawn once, so that asking again does not help.
+    place: f64,
+    /// When the queue formed.
+    since: Instant,
+    /// No shorter than this, once sent to the back.
+    floor: Duration,
+    /// The users of all servers before the loss.
+    users_before: f64,
+    /// Losses and failed attempts.
+    pub(crate) failures: u32,
+    /// Whether a server was too busy for us before.
+    pub(crate) overloaded: bool,
+    /// Rounds that ended with nothing eligible.
+    rounds: u32,
+    /// The wait after the last such round.
+    round_wait: Duration,
+}
+
+impl Episode {
+    pub(crate) fn new(now: Instant, users_before: f64, random: &mut Random) -> Self {
+        Self {
+            place: random.between(0.0, 1.0),
+            since: now,
+            floor: Duration::ZERO,
+            users_before,
+            failures: 0,
+            overloaded: false,
+            rounds: 0,
+            round_wait: Duration::ZERO,
+        }
+    }
+
+    /// Queues from now on, at the same place.
+    pub(crate) fn queue_from(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// Goes to the back of a queue that is at least twice as long as the last time.
+    pub(crate) fn send_to_back(&mut self, selector: &Selector, now: Instant, random: &mut Random) {
+        self.since = now;
+        self.place = random.between(0.5, 1.0);
+        let fleet = if selector.memory.has_lost() {
+            Duration::ZERO
+        } else {
+            self.fleet_time(selector, now)
+        };
+        self.floor = (self.floor * 2.0).max(fleet).max(SHORTEST_FLOOR).min(LONGEST);
+    }
+
+    /// When it is this client's turn in a queue of this length.
+    pub(crate) fn turn(&self, length: Duration) -> Instant {
+        self.since + length * self.place
+    }
+
+    /// W: how long the queue is, as far as the list in force tells. `assessment` is the list's, made now.
+    pub(crate) fn length(&self, selector: &Selector, assessment: &Assessment, now: Instant) -> Duration {
+        let Some(in_force) = selector.in_force() else {
+            return self.floor.max(SHORTEST);
+        };
+        let list = &*in_force.list;
+        let missing = self.users_before - selector.memory.settled_users(list);
+        let length = if in_force.made() > self.since + LOSS_NOTICED_AFTER {
+            let rest = seconds_to_take(missing, list, assessment).min(LONGEST_REST);
+            in_force.made().since(self.since) + rest
+        } else {
+            let eligible: f64 = eligible(list, assessment).map(|(server, _)| server.users).sum();
+            let unseen = f64::from(selector.failures) / f64::from(selector.failures + 1) * eligible;
+            let gone = self.users_before - selector.listed_users(now);
+            seconds_to_take(selector.memory.lost_users().max(gone) + unseen, list, assessment)
+        };
+        length.max(self.floor).max(SHORTEST).min(LONGEST)
+    }
+
+    /// Counts a round that ended with nothing eligible. True for every second one.
+    pub(crate) fn next_round(&mut self) -> bool {
+        self.rounds = self.rounds.wrapping_add(1);
+        self.rounds.is_multiple_of(2)
+    }
+
+    /// The wait after such a round: half as long again as after the one before.
+    pub(crate) fn round_wait(&mut self, selector: &Selector, now: Instant, random: &mut Random) -> Duration {
+        self.round_wait = if self.round_wait == Duration::ZERO {
+            SHORTEST
+        } else {
+            let most = self.fleet_time(selector, now);
+            (self.round_wait * 1.5).min(most)
+        };
+        random.span(self.round_wait / 2.0, self.round_wait)
+    }
+
+    /// W_fleet: how long the fleet takes to let in all users there are: those it shows, or those it lacks.
+    fn fleet_time(&self, selector: &Selector, now: Instant) -> Duration {
+        let Some(in_force) = selector.in_force() else {
+            return Duration::from_secs(FLEET_BOUNDS.0);
+        };
+        let sums = |counts: &dyn Fn(&&Server) -> bool| {
+            in_force
+                .list
+                .servers()
+                .iter()
+                .filter(counts)
+                .fold((0.0, 0.0), |(users, rate), server| {
+                    (users + server.users, rate + server.handshakes_per_second)
+                })
+        };
+        let (mut users, mut rate) = sums(&|server| {
+            server.offered()
+                && selector
+                    .memory
+                    .record(server.key)
+                    .is_none_or(|record| !record.is_lost() && !record.is_ejected(now))
+        });
+        if rate == 0.0 {
+            (users, rate) = sums(&|_| true);
+        }
+        let seconds = users.max(self.users_before - users) / rate.max(1.0);
+        Duration::from_secs(seconds.clamp(FLEET_BOUNDS.0, FLEET_BOUNDS.1))
+    }
+}
+
+/// O/R: how long the servers take to let so many users in, if they come as the decision sends them.
+fn seconds_to_take(users: f64, list: &ServerList, assessment: &Assessment) -> Duration {
+    let longest = eligible(list, assessment)
+        .map(|(server, probability)| users.max(0.0) * probability / server.handshakes_per_second)
+        .fold(0.0, f64::max);
+    Duration::from_secs(longest)
+}
+
+fn eligible<'a>(list: &'a ServerList, assessment: &'a Assessment) -> impl Iterator<Item = (&'a Server, f64)> {
+    list.servers()
+        .iter()
+        .zip(&assessment.candidates)
+        .filter(|(_, candidate)| candidate.excluded.is_none())
+        .map(|(server, candidate)| (server, candidate.probability))
+}

@@ -1,0 +1,231 @@
+//! The list in force together with what this client knows beside it: everything a decision needs.
+
+use std::sync::Arc;
+
+use crate::decision::{Assessment, Candidate, Circumstances, Exclusion, draw, weigh};
+use crate::list::{ServerKey, ServerList};
+use crate::memory::Memory;
+use crate::random::Random;
+use crate::time::{Duration, Instant};
+
+/// The list that decisions are made on, and when it came.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// The list itself.
+    pub list: Arc<ServerList>,
+    /// When it was last received.
+    pub received: Instant,
+    /// When its version was first received.
+    pub version_since: Instant,
+}
+
+impl InForce {
+    /// When its counts were taken, as far as can be known: without an `age`, when this version came into force (an
+    /// unchanged version says nothing new).
+    pub fn made(&self) -> Instant {
+        match self.list.age {
+            Some(age) => self.received - age,
+            None => self.version_since,
+        }
+    }
+
+    /// The age of its counts.
+    pub fn age(&self, now: Instant) -> Duration {
+        now.since(self.made())
+    }
+
+    /// When it was taken, for the order of lists and their ttl.
+    pub fn taken(&self) -> Instant {
+        self.received - self.list.age.unwrap_or(Duration::ZERO)
+    }
+
+    /// Whether it may still be relied on.
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        now.since(self.taken()) <= self.list.ttl
+    }
+}
+
+/// Where a decision fell, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// The server's position in the list in force.
+    pub server: usize,
+    /// Its group's priority.
+    pub group: u16,
+    /// The probability it was drawn with.
+    pub probability: f64,
+    /// Why its group.
+    pub reason: Reason,
+}
+
+/// Why a decision fell into its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is the most preferred group of all.
+    Preferred,
+    /// More preferred groups have no room for all who are expected.
+    Spill,
+    /// No server of a more preferred group is eligible.
+    Failover,
+    /// The list offers no server at all, and may be wrong: one is tried.
+    Guess,
+}
+
+impl Reason {
+    /// The stable name that applications see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preferred => "preferred",
+            Self::Spill => "spill",
+            Self::Failover => "failover",
+            Self::Guess => "guess",
+        }
+    }
+}
+
+/// What a caller knows better than the client's own memory (`createSelector`'s `lost` and `failures`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overrides<'a> {
+    /// Exactly these are lost.
+    pub lost: Option<&'a [ServerKey]>,
+    /// Connects that failed after the first of the episode.
+    pub failures: Option<u32>,
+    /// Left out, this once.
+    pub overloaded: Option<ServerKey>,
+}
+
+/// The list in force and the memory of servers.
+#[derive(Clone, Debug, Default)]
+pub struct Selector {
+    in_force: Option<InForce>,
+    /// What is remembered of servers in trouble.
+    pub memory: Memory,
+    /// Connects that failed after the first of this episode.
+    pub failures: u32,
+}
+
+impl Selector {
+    /// The list in force.
+    pub fn in_force(&self) -> Option<&InForce> {
+        self.in_force.as_ref()
+    }
+
+    /// Takes in a list that was received now. False if it is ignored, because it was taken earlier than the one in force.
+    pub fn update(&mut self, list: Arc<ServerList>, now: Instant) -> bool {
+        let mut next = InForce {
+            list,
+            received: now,
+            version_since: now,
+        };
+        if let Some(before) = &self.in_force {
+            if next.taken() < before.taken() {
+                return false;
+            }
+            if before.list.version == next.list.version {
+                next.version_since = before.version_since;
+            }
+        }
+        let before = self.in_force.take();
+        let made = next.made();
+        let before = before.as_ref().map(|before| (&*before.list, before.received));
+        self.memory.merge(&next.list, made, before, now);
+        self.in_force = Some(next);
+        true
+    }
+
+    /// Works out every server's probability. False if there is no list.
+    pub fn assess(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
+        let Some(in_force) = &self.in_force else {
+            assessment.candidates.clear();
+            return false;
+        };
+        let list = &*in_force.list;
+        let lost = |key: ServerKey| match overrides.lost {
+            Some(lost) => lost.contains(&key),
+            None => self.memory.record(key).is_some_and(|record| record.is_lost()),
+        };
+        assessment.candidates.clear();
+        assessment.candidates.extend(list.servers().iter().map(|server| Candidate {
+            probability: 0.0,
+            excluded: if !server.available {
+                Some(Exclusion::Unavailable)
+            } else if server.draining {
+                Some(Exclusion::Draining)
+            } else if lost(server.key) {
+                Some(Exclusion::Lost)
+            } else if self
+                .memory
+                .record(server.key)
+                .is_some_and(|record| record.is_ejected(now))
+            {
+                Some(Exclusion::Ejected)
+            } else if overrides.overloaded == Some(server.key) {
+                Some(Exclusion::Overloaded)
+            } else {
+                None
+            },
+        }));
+        let displaced = match overrides.lost {
+            None => self.memory.displaced(list, now),
+            Some(lost) => {
+                let lost: f64 = (lost.iter().filter_map(|&key| list.server(key)))
+                    .filter(|server| server.available)
+                    .map(|server| server.users)
+                    .sum();
+                lost + self.memory.unavailable_users(list, now)
+            }
+        };
+        let circumstances = Circumstances {
+            age: in_force.age(now),
+            displaced,
+            failures: overrides.failures.unwrap_or(self.failures),
+        };
+        weigh(list, circumstances, assessment);
+        true
+    }
+
+    /// Draws from an assessment made on the list in force; `None` if nothing is eligible.
+    pub fn draw(&self, assessment: &Assessment, random: &mut Random) -> Option<Decision> {
+        let list = &*self.in_force.as_ref()?.list;
+        let server = assessment.draw(random)?;
+        let group = list.servers().get(server)?.priority;
+        let mut reason = Reason::Preferred;
+        for (candidate, other) in assessment.candidates.iter().zip(list.servers()) {
+            if other.priority < group {
+                if candidate.excluded.is_none() {
+                    reason = Reason::Spill;
+                } else if reason == Reason::Preferred {
+                    reason = Reason::Failover;
+                }
+            }
+        }
+        Some(Decision {
+            server,
+            group,
+            probability: assessment.candidates.get(server)?.probability,
+            reason,
+        })
+    }
+
+    /// Draws any listed server by its capacity (evenly, if none has any): when the list offers none, it may be wrong.
+    pub fn guess(&self, random: &mut Random) -> Option<Decision> {
+        let servers = self.in_force.as_ref()?.list.servers();
+        let total: f64 = servers.iter().map(|server| server.capacity).sum();
+        let weights = servers.iter().map(|server| server.capacity);
+        let server = draw(random, weights)?;
+        let chosen = servers.get(server)?;
+        Some(Decision {
+            server,
+            group: chosen.priority,
+            probability: chosen.capacity / total,
+            reason: Reason::Guess,
+        })
+    }
+
+    /// All users that the list shows, those of lately lost servers included.
+    pub fn listed_users(&self, now: Instant) -> f64 {
+        self.in_force.as_ref().map_or(0.0, |in_force| {
+            in_force.list.available_users() + self.memory.unavailable_users(&in_force.list, now)
+        })
+    }
+}

@@ -1,0 +1,24 @@
+export { type ErrorCode, EvenkeelError } from "./errors.js";
+export type {
+  BalancedWebSocketEventMap,
+  DecisionEvent,
+  DropEvent,
+  ListEvent,
+  RetryEvent,
+  SocketErrorEvent,
+  SocketState,
+  StateChangeEvent,
+} from "./events.js";
+export type {
+  Decision,
+  DroppedEntry,
+  ListSummary,
+  Probability,
+  Server,
+  ServerEntry,
+  ServerList,
+} from "./list.js";
+export type { BalancedWebSocketOptions, SelectorOptions } from "./options.js";
+export type { Message, Overflow } from "./queue.js";
+export type { Circumstances, FailureKind, Moment, Selector } from "./selector.js";
+export type { ListDocument, SeedFunction, Source } from "./source.js";

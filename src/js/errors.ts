@@ -1,0 +1,49 @@
+/** Every code, with what happened and the first thing to do. */
+const table = {
+  "bad-option": ["An option is wrong", "Correct it, or leave it out"],
+  "bad-source": [
+    "The first argument names no servers",
+    "Give seed URLs, ws: URLs (not both), a server list, or a function",
+  ],
+  "no-websocket": ["There is no WebSocket here", "Give one in the option WebSocket"],
+  "wasm-unavailable": [
+    "The WebAssembly part did not load",
+    "Allow 'wasm-unsafe-eval' in the CSP; with evenkeel/slim, see that evenkeel.wasm is served",
+  ],
+  "queue-full": ["The send queue is full", "Send less while not open, or change queueMessages, queueBytes or overflow"],
+  "seed-unreachable": ["The seed did not answer", "Check its URL, CORS headers and connect-src"],
+  "seed-failed": ["The function given threw or rejected", "See the cause"],
+  "list-too-large": ["The list is over 4 MiB", "List fewer servers, or shorter"],
+  "list-not-json": ["The seed's answer is not JSON", "Open its URL and see"],
+  "list-invalid": ["This is no server list", "Check it with server-list.schema.json"],
+  "list-empty": ["The list has no usable server", "See what was dropped, and why"],
+  "unknown-server": ["The list has no server of this id", "Use an id of the list in force"],
+  "unknown-kind": ["There is no failure of this kind", "Use refused, short-lived, crash, sent-away, overload or local"],
+} as const satisfies Record<string, readonly [message: string, remedy: string]>;
+
+/** The codes that an {@link EvenkeelError} is known to have; later versions may add some. */
+export type ErrorCode = keyof typeof table;
+
+/** Every error of this package that is not one of the WebSocket standard's own exceptions. */
+export class EvenkeelError extends Error {
+  /** What went wrong, in a form that programs can compare: stable across versions. */
+  readonly code: ErrorCode | (string & {});
+  /** The first thing to do about it. */
+  readonly remedy: string;
+
+  constructor(code: ErrorCode | (string & {}), detail?: string, cause?: unknown) {
+    const [message, remedy] = table[code as ErrorCode] ?? [code, "Please report this"];
+    super(detail ? `${message}: ${detail}` : message, { cause });
+    this.name = "EvenkeelError";
+    this.code = code;
+    this.remedy = remedy;
+  }
+}
+
+/** What wasm threw (a code, or a trap) as an error of ours. */
+export const asError = (thrown: unknown): EvenkeelError =>
+  thrown instanceof EvenkeelError
+    ? thrown
+    : typeof thrown === "string"
+      ? new EvenkeelError(thrown)
+      : new EvenkeelError("internal", String(thrown), thrown);

@@ -1,0 +1,20 @@
+import { load } from "./load.js";
+import type { BalancedWebSocketOptions, SelectorOptions } from "./options.js";
+import { makeSelector, type Selector } from "./selector.js";
+import { Socket } from "./socket.js";
+import type { Source } from "./source.js";
+import { base64 } from "./wasm-inline.js";
+
+export * from "./api.js";
+
+const inlined = () => load(() => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+
+/** A WebSocket that chooses its own server, and comes back. */
+export class BalancedWebSocket extends Socket {
+  constructor(source: Source, protocols?: string | readonly string[], options?: BalancedWebSocketOptions) {
+    super(inlined, source, protocols, options);
+  }
+}
+
+/** The decision alone, for Node, tests and other transports. */
+export const createSelector = (options?: SelectorOptions): Promise<Selector> => makeSelector(inlined, options);

@@ -1,0 +1,82 @@
+/** A server as a list gives it: DESIGN's fields, and any others, which reach the application unchanged. */
+export interface ServerEntry {
+  /** `ws:` or `wss:` URL; relative ones resolve against the seed's URL, `http(s):` becomes `ws(s):`. */
+  url: string;
+  /** Stable name. Default: the URL. */
+  id?: string;
+  /** May clients connect? Default: true. */
+  available?: boolean;
+  /** Clients should leave gently, and no new ones come. Default: false. */
+  draining?: boolean;
+  /** Connections being served when the list was made. Default: unknown. */
+  users?: number;
+  /** Group, 0 to 255; lower is preferred. Default: 0. */
+  priority?: number;
+  /** Users that fill the server. Default: by weight. */
+  capacity?: number;
+  /** Relative size. Default: 1. */
+  weight?: number;
+  /** Handshakes per second that it can take. Default: assumed from the capacity. */
+  connectRate?: number;
+  [field: string]: unknown;
+}
+
+/** The document a seed answers with. */
+export interface ServerList {
+  servers: readonly ServerEntry[];
+  /** Changes when the content does. Default: a hash of `servers`. */
+  version?: string;
+  /** Seconds since the counts were taken, when the document was made. */
+  age?: number;
+  /** Seconds the list may be relied on, 1 to 3600. Default: `Cache-Control: max-age`, else 10. */
+  ttl?: number;
+  /** Seconds to stay away. */
+  retryAfter?: number;
+  /** Seconds within which every server sends a data message. */
+  heartbeat?: number;
+  [field: string]: unknown;
+}
+
+/** A server of the list in force: the entry as listed, its fields normalised. */
+export interface Server extends ServerEntry {
+  id: string;
+  available: boolean;
+  draining: boolean;
+  priority: number;
+  weight: number;
+}
+
+/** What a server's share of new clients is, and why it has none if it has none. */
+export interface Probability {
+  id: string;
+  /** 0 to 1. */
+  probability: number;
+  /** Why the server cannot be chosen now. */
+  excluded?: string;
+}
+
+/** A choice, explained. */
+export interface Decision {
+  server: Server;
+  /** The priority group that was drawn. */
+  group: number;
+  /** That of the chosen server. */
+  probability: number;
+  /** Those of all servers, in list order. */
+  probabilities: Probability[];
+  reason: string;
+}
+
+/** An entry of a list that could not be used, by its position. */
+export interface DroppedEntry {
+  index: number;
+  code: string;
+}
+
+/** What became of a list. */
+export interface ListSummary {
+  /** How many servers of it can be used. */
+  servers: number;
+  /** The entries that cannot, and why. */
+  dropped: DroppedEntry[];
+}

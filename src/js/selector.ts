@@ -1,0 +1,61 @@
+import type { Load } from "./core.js";
+import { asError, EvenkeelError } from "./errors.js";
+import type { Decision, ListSummary, Probability } from "./list.js";
+import { type SelectorOptions, selectorOptions } from "./options.js";
+import type { ListDocument } from "./source.js";
+import { baseUrl } from "./validate.js";
+
+/** A moment on the scale of `Date.now()`, which is the default. */
+export interface Moment {
+  now?: number;
+}
+
+/** What a choice depends on beside the list. */
+export interface Circumstances extends Moment {
+  /** Ids of servers that were lost. Default: those reported. */
+  lost?: readonly string[];
+  /** How many connects have failed since. Default: those reported. */
+  failures?: number;
+}
+
+/** How a server failed. */
+export type FailureKind = "refused" | "short-lived" | "crash" | "sent-away" | "overload" | "local";
+
+/** The decision alone. */
+export interface Selector {
+  /** Brings a list into force. Throws, and keeps the last one, if it is unusable. */
+  update(list: ListDocument, moment?: Moment): ListSummary;
+  /** Chooses; null when nothing is eligible. */
+  select(circumstances?: Circumstances): Decision | null;
+  /** The chances of every server, in list order: 0 for all when nothing is eligible, else 1 in sum. */
+  probabilities(circumstances?: Circumstances): Probability[];
+  /** Tells how a server failed. */
+  reportFailure(id: string, failure: Moment & { kind: FailureKind }): void;
+  /** Tells that a connection to a server has lasted. */
+  reportSuccess(id: string, moment?: Moment): void;
+}
+
+/** Makes a selector, once the wasm is there. */
+export async function makeSelector(load: Load, given?: SelectorOptions): Promise<Selector> {
+  const { randomSeed, base } = selectorOptions(given);
+  const against = base === undefined ? baseUrl() : String(base);
+  const core = new (await load()).Selector(randomSeed);
+
+  /** Calls with the moment meant, and turns what wasm throws into errors. */
+  function at<T>({ now = Date.now() }: Moment, call: (now: number) => T): T {
+    if (!Number.isFinite(now)) throw new EvenkeelError("bad-option", `now: ${now}`);
+    try {
+      return call(now);
+    } catch (thrown) {
+      throw asError(thrown);
+    }
+  }
+
+  return {
+    update: (list, moment = {}) => at(moment, (now) => core.update(list, now, against)),
+    select: (given = {}) => at(given, (now) => core.select(now, given.lost?.map(String), given.failures) ?? null),
+    probabilities: (given = {}) => at(given, (now) => core.probabilities(now, given.lost?.map(String), given.failures)),
+    reportFailure: (id, failure) => at(failure, (now) => core.reportFailure(String(id), now, String(failure.kind))),
+    reportSuccess: (id, moment = {}) => at(moment, (now) => core.reportSuccess(String(id), now)),
+  };
+}

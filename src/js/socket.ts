@@ -1,0 +1,480 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { Answer, Closure, Core, Driver, Face, Load } from "./core.js";
+import { asError, EvenkeelError } from "./errors.js";
+import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
+import type { Server } from "./list.js";
+import { type BalancedWebSocketOptions, type SocketOptions, socketOptions } from "./options.js";
+import { type Message, Queue, toMessage } from "./queue.js";
+import { ask, type Plan, parseSource, type SeedFunction, type Source } from "./source.js";
+import { parseClose, parseProtocols } from "./validate.js";
+
+// By number, as the core has them; the others need no name here.
+const IDLE = 0;
+const CONNECTING = 1;
+const OPEN = 2;
+const MIGRATING = 4;
+const CLOSING = 6;
+const CLOSED = 7;
+
+/** An exception of the application's: for its console, not for our caller. */
+const report = (error: unknown): void =>
+  queueMicrotask(() => {
+    throw error;
+  });
+
+/** An event handler attribute, as a listener that keeps its place when the handler is replaced. */
+interface Handler extends EventListenerObject {
+  callback: unknown;
+}
+
+/** What the socket inherits, typed by the kinds of event that it has. */
+export interface SocketTarget extends EventTarget {
+  /** Closes the socket, at the end of a `using` block; there where the platform has the symbol. */
+  [Symbol.dispose](): void;
+  addEventListener<K extends keyof BalancedWebSocketEventMap>(
+    type: K,
+    listener: (this: this, event: BalancedWebSocketEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<K extends keyof BalancedWebSocketEventMap>(
+    type: K,
+    listener: (this: this, event: BalancedWebSocketEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+}
+
+/** What both entries' `BalancedWebSocket` is: the entry adds how the wasm is had. */
+export class Socket extends (EventTarget as new () => SocketTarget) implements WebSocket {
+  declare static readonly CONNECTING: 0;
+  declare static readonly OPEN: 1;
+  declare static readonly CLOSING: 2;
+  declare static readonly CLOSED: 3;
+  declare readonly CONNECTING: 0;
+  declare readonly OPEN: 1;
+  declare readonly CLOSING: 2;
+  declare readonly CLOSED: 3;
+
+  static {
+    for (const target of [Socket, Socket.prototype]) {
+      ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].forEach((name, value) => {
+        Object.defineProperty(target, name, { value, enumerable: true });
+      });
+    }
+    if (Symbol.dispose) {
+      Socket.prototype[Symbol.dispose] = function (): void {
+        this.close();
+      };
+    }
+  }
+
+  readonly #load: Load;
+  readonly #plan: Plan;
+  readonly #protocols: string[];
+  readonly #options: SocketOptions;
+  readonly #WebSocket: NonNullable<BalancedWebSocketOptions["WebSocket"]>;
+  readonly #queue: Queue;
+  readonly #handlers: Record<string, Handler> = {};
+  readonly #abort = (): void => this.close();
+
+  #driver: Driver | undefined;
+  /** The state while there is no driver. */
+  #early = IDLE;
+  /** The last state that listeners were told. */
+  #shown = IDLE;
+  #final = false;
+  /** Inside our `close()`, out of which no event may come. */
+  #closing = false;
+  /** What is left of the driver after the end. */
+  #remains: { servers: object[]; snapshot: object } = { servers: [], snapshot: {} };
+
+  /** The first request, under way before there is a driver to ask for it. */
+  #first: Promise<Answer> | undefined;
+  readonly #firstAbort = new AbortController();
+  /** How a request last failed, with what the application or the platform threw. */
+  #failure: EvenkeelError | undefined;
+
+  /** The connection that stands. */
+  #live: WebSocket | undefined;
+  #url = "";
+  #protocol = "";
+  #extensions = "";
+  #server: Server | null = null;
+  #binaryType: BinaryType = "blob";
+  /** Bytes that will never be sent, which the standard goes on counting. */
+  #unsent = 0;
+
+  constructor(load: Load, source: Source, protocols?: string | readonly string[], options?: BalancedWebSocketOptions) {
+    super();
+    this.#load = load;
+    this.#plan = parseSource(source);
+    this.#protocols = parseProtocols(protocols);
+    this.#options = socketOptions(options);
+    this.#queue = new Queue(this.#options);
+    const { autoConnect, signal, WebSocket = globalThis.WebSocket } = this.#options;
+    if (!WebSocket) throw new EvenkeelError("no-websocket");
+    this.#WebSocket = WebSocket;
+    signal?.addEventListener("abort", this.#abort);
+    if (signal?.aborted) this.close();
+    else if (autoConnect) this.connect();
+  }
+
+  /** The URL of the chosen server, "" before the first choice. */
+  get url(): string {
+    return this.#url;
+  }
+
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  get extensions(): string {
+    return this.#extensions;
+  }
+
+  get readyState(): 0 | 1 | 2 | 3 {
+    const state = this.#state;
+    return state >= CLOSING ? ((state - 4) as 2 | 3) : state === OPEN || state === MIGRATING ? 1 : 0;
+  }
+
+  /** Bytes handed to `send` that have not been handed to the network: the queue's and the browser's. */
+  get bufferedAmount(): number {
+    return this.#queue.bytes + (this.#live?.bufferedAmount ?? 0) + this.#unsent;
+  }
+
+  get binaryType(): BinaryType {
+    return this.#binaryType;
+  }
+
+  set binaryType(type: BinaryType) {
+    if (type !== "blob" && type !== "arraybuffer") return;
+    this.#binaryType = type;
+    if (this.#live) this.#live.binaryType = type;
+  }
+
+  get onopen(): ((this: WebSocket, event: Event) => unknown) | null {
+    return this.#handler("open");
+  }
+
+  set onopen(callback) {
+    this.#handle("open", callback);
+  }
+
+  get onmessage(): ((this: WebSocket, event: MessageEvent) => unknown) | null {
+    return this.#handler("message");
+  }
+
+  set onmessage(callback) {
+    this.#handle("message", callback);
+  }
+
+  get onerror(): ((this: WebSocket, event: Event) => unknown) | null {
+    return this.#handler("error");
+  }
+
+  set onerror(callback) {
+    this.#handle("error", callback);
+  }
+
+  get onclose(): ((this: WebSocket, event: CloseEvent) => unknown) | null {
+    return this.#handler("close");
+  }
+
+  set onclose(callback) {
+    this.#handle("close", callback);
+  }
+
+  /** What the socket is doing. */
+  get state(): SocketState {
+    return states[this.#state] as SocketState;
+  }
+
+  /** The server chosen, of the connection or of the attempt under way; null when there is neither. */
+  get server(): Server | null {
+    return this.#server;
+  }
+
+  /** The list as this client sees it now: each entry with its utilisation, health, probability and exclusion. */
+  get servers(): object[] {
+    return this.#driver?.servers() ?? this.#remains.servers;
+  }
+
+  /** Everything a bug report needs, as plain JSON; also after the end. */
+  snapshot(): Record<string, unknown> {
+    return {
+      ...(this.#driver?.snapshot() ?? this.#remains.snapshot),
+      state: this.state,
+      url: this.url,
+      protocol: this.protocol,
+      extensions: this.extensions,
+      bufferedAmount: this.bufferedAmount,
+      queue: { messages: this.#queue.length, bytes: this.#queue.bytes },
+    };
+  }
+
+  /** Starts what `autoConnect: false` held back; otherwise does nothing. */
+  connect(): void {
+    if (this.#state !== IDLE) return;
+    this.#early = CONNECTING;
+    const [seed] = this.#plan.seeds;
+    if (seed) {
+      this.#first = this.#ask(seed, this.#firstAbort.signal);
+      // Looked at when the driver asks; until then a rejection is not yet unhandled.
+      this.#first.catch(() => {});
+    }
+    this.#changed();
+    this.#load()
+      .then((core) => this.#start(core))
+      .catch((error) => this.#fail(asError(error)));
+  }
+
+  /** Drops the connection, or ends the wait for one, and chooses anew at once. Does nothing once closing. */
+  reconnect(): void {
+    if (this.#state < CLOSING) this.#driver?.reconnect();
+    this.connect();
+  }
+
+  send(data: string | BufferSource | Blob): void {
+    // biome-ignore lint/complexity/noArguments: an argument that is undefined is sent, one that is missing is not
+    if (!arguments.length) throw new TypeError("send() takes a message");
+    const socket = this.#open;
+    if (socket) {
+      socket.send(data);
+      return;
+    }
+    const [message, bytes] = toMessage(data);
+    if (this.#state >= CLOSING) {
+      this.#unsent += bytes;
+      this.#drop([message], "closed");
+    } else {
+      this.#drop(this.#queue.push(message, bytes), "overflow");
+    }
+  }
+
+  close(code?: number, reason?: string): void {
+    const checked = parseClose(code, reason);
+    if (this.#state >= CLOSING) return;
+    if (this.#driver) {
+      this.#closing = true;
+      this.#driver.close(...checked);
+      this.#closing = false;
+    } else {
+      this.#early = CLOSING;
+      this.#firstAbort.abort();
+      queueMicrotask(() => this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true }));
+    }
+    this.#changed();
+    this.#dropQueue();
+  }
+
+  get #state(): number {
+    // Closed is what is closed for the listeners: the driver is there a moment earlier.
+    return this.#final ? CLOSED : Math.min(this.#driver?.state() ?? this.#early, CLOSING);
+  }
+
+  /** The connection, if a message can be given to it now. One that is closing unnoticed would lose it. */
+  get #open(): WebSocket | undefined {
+    const socket = this.#live;
+    return socket?.readyState === 1 && this.readyState === 1 ? socket : undefined;
+  }
+
+  #start(core: Core): void {
+    if (this.#early !== CONNECTING) return;
+    const { seeds, bases, fixed } = this.#plan;
+    const { seedTimeout, connectTimeout, minUptime, closeTimeout, randomSeed } = this.#options;
+    this.#driver = new core.Driver(this.#face(), {
+      seeds: seeds.length,
+      bases,
+      fixed,
+      seedTimeout,
+      connectTimeout,
+      minUptime,
+      closeTimeout,
+      randomSeed,
+    });
+    this.#driver.start();
+  }
+
+  /** The end of a socket that cannot work here. */
+  #fail(error: EvenkeelError): void {
+    if (this.#final || this.#early !== CONNECTING) return;
+    this.#driver = undefined;
+    this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true }, error);
+  }
+
+  #face(): Face {
+    const { shouldReconnect } = this.#options;
+    return {
+      ask: (index, signal) => {
+        const first = index ? undefined : this.#first;
+        if (first) {
+          this.#first = undefined;
+          signal.addEventListener("abort", () => this.#firstAbort.abort());
+        }
+        return (first ?? this.#ask(this.#plan.seeds[index] as SeedFunction, signal)).catch(({ code }) =>
+          Promise.reject(code),
+        );
+      },
+      dial: (url, server) => {
+        // The choice shows at once, unless there is a connection that this is to replace.
+        if (!this.#live) {
+          this.#url = url;
+          this.#server = server;
+        }
+        const socket = new this.#WebSocket(url, this.#protocols);
+        socket.binaryType = this.#binaryType;
+        socket.onmessage = ({ data, origin }) => {
+          if (this.#live === socket) {
+            this.dispatchEvent(new MessageEvent("message", { data, origin }));
+          }
+        };
+        return socket;
+      },
+      verdict: (event, final) => {
+        try {
+          return shouldReconnect?.(event) ?? !final;
+        } catch (error) {
+          report(error);
+          return !final;
+        }
+      },
+      changed: () => {
+        // The last change is told with the end that it belongs to.
+        if (this.#driver?.state() !== CLOSED) this.#changed();
+      },
+      opened: (socket, server) => {
+        this.#live = socket;
+        socket.binaryType = this.#binaryType;
+        this.#url = socket.url;
+        this.#protocol = socket.protocol;
+        this.#extensions = socket.extensions;
+        this.#server = server;
+        this.#fire(new Event("open"));
+        this.#flush(socket);
+      },
+      closed: (closure) => {
+        if (this.#closing) queueMicrotask(() => this.#end(closure));
+        else this.#end(closure);
+      },
+      emit: (type, detail) => {
+        const { code } = detail;
+        const error = this.#failure?.code === code ? this.#failure : code && new EvenkeelError(code);
+        this.#fire(makeEvent(type, error ? { ...detail, error } : detail));
+      },
+    };
+  }
+
+  async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
+    try {
+      return await ask(seed, this.#options, signal);
+    } catch (error) {
+      this.#failure = error as EvenkeelError;
+      this.#log(this.#failure.code, this.#failure);
+      throw error;
+    }
+  }
+
+  /** Sends what has waited, in order, as long as this connection takes it. */
+  #flush(socket: WebSocket): void {
+    while (this.#queue.length && this.#open === socket) {
+      const message = this.#queue.shift() as Message;
+      try {
+        socket.send(message);
+      } catch (error) {
+        report(error);
+        this.#drop([message], "closed");
+      }
+    }
+  }
+
+  /** The end of a connection or of an attempt; of the socket, where it is final. */
+  #end({ errored, final, ...closing }: Closure, error?: EvenkeelError): void {
+    const { signal } = this.#options;
+    const live = this.#live;
+    this.#live = undefined;
+    if (final) {
+      this.#final = true;
+      this.#unsent += live?.bufferedAmount ?? 0;
+      this.#firstAbort.abort();
+      signal?.removeEventListener("abort", this.#abort);
+      // Later, since it is the driver that is calling.
+      setTimeout(() => this.#free());
+      this.#changed();
+      this.#dropQueue();
+    }
+    if (errored) this.#fire(makeEvent("error", error && { error }));
+    this.#fire(makeCloseEvent(closing));
+    this.#server = null;
+  }
+
+  #free(): void {
+    const driver = this.#driver;
+    if (!driver) return;
+    this.#remains = { servers: driver.servers(), snapshot: driver.snapshot() };
+    this.#driver = undefined;
+    driver.free();
+  }
+
+  #changed(): void {
+    const state = this.#state;
+    if (state === this.#shown) return;
+    this.#shown = state;
+    this.#fire(makeEvent("statechange", { state: states[state] }));
+  }
+
+  #dropQueue(): void {
+    this.#unsent += this.#queue.bytes;
+    this.#drop(this.#queue.clear(), "closed");
+  }
+
+  #drop(messages: Message[], reason: "overflow" | "closed"): void {
+    if (messages.length) this.#fire(makeEvent("drop", { messages, reason }));
+  }
+
+  #fire(event: Event): void {
+    this.#log(event.type, event);
+    this.dispatchEvent(event);
+  }
+
+  #log(kind: string, detail: Event | EvenkeelError): void {
+    try {
+      this.#options.log?.(kind, detail);
+    } catch (error) {
+      report(error);
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: each attribute gives its own type
+  #handler(type: string): any {
+    return this.#handlers[type]?.callback ?? null;
+  }
+
+  #handle(type: string, callback: unknown): void {
+    const handler = this.#handlers[type];
+    // As the standard: what is no object is no handler, and what is an object but no function is never called.
+    if (callback === null || (typeof callback !== "object" && typeof callback !== "function")) {
+      if (handler) this.removeEventListener(type, handler);
+      delete this.#handlers[type];
+    } else if (handler) {
+      handler.callback = callback;
+    } else {
+      const added: Handler = {
+        callback,
+        handleEvent: (event) => {
+          if (typeof added.callback === "function") added.callback.call(this, event);
+        },
+      };
+      this.#handlers[type] = added;
+      this.addEventListener(type, added);
+    }
+  }
+}

@@ -1,0 +1,48 @@
+const syntax = (message: string): DOMException => new DOMException(message, "SyntaxError");
+
+/** An absolute URL that can be connected to or fetched, or the exception of the WebSocket constructor. */
+export function parseUrl(text: string | URL): URL {
+  let url: URL | undefined;
+  try {
+    url = new URL(text, baseUrl() || undefined);
+  } catch {
+    // No URL at all; reported below with the others.
+  }
+  // What the browser refuses later, for every attempt: fragments in WebSocket URLs, credentials in fetched ones.
+  const bad = !url || (/^wss?:$/.test(url.protocol) ? url.hash : url.username || url.password);
+  if (!url || bad || !/^(http|ws)s?:$/.test(url.protocol)) {
+    throw syntax(`The URL '${text}' is invalid`);
+  }
+  return url;
+}
+
+/** What relative URLs of the application resolve against: "" outside of pages and workers. */
+export const baseUrl = (): string => globalThis.document?.baseURI ?? globalThis.location?.href ?? "";
+
+/** The second argument as a list, checked as the standard does: tokens, none of them twice in any case. */
+export function parseProtocols(protocols: string | readonly string[] = []): string[] {
+  const list = typeof protocols === "object" && protocols !== null ? Array.from(protocols, String) : [`${protocols}`];
+  const seen = new Set<string>();
+  for (const protocol of list) {
+    const lower = protocol.toLowerCase();
+    if (!/^[!#$%&'*+\-.^`|~\w]+$/.test(protocol) || seen.has(lower)) {
+      throw syntax(`The subprotocol '${protocol}' is invalid or repeated`);
+    }
+    seen.add(lower);
+  }
+  return list;
+}
+
+/** The bytes of a text in UTF-8, a lone surrogate being sent as U+FFFD. */
+export const utf8Length = (text: string): number => new TextEncoder().encode(text).length;
+
+/** The arguments of `close()`, converted and checked as the standard does. */
+export function parseClose(code: unknown, reason: unknown): [number | undefined, string] {
+  const number = code === undefined ? code : Math.round(Number(code));
+  if (number !== undefined && number !== 1000 && !(number >= 3000 && number <= 4999)) {
+    throw new DOMException(`The close code must be 1000 or 3000 to 4999, not ${code}`, "InvalidAccessError");
+  }
+  const text = reason === undefined ? "" : `${reason}`;
+  if (utf8Length(text) > 123) throw syntax("The close reason is over 123 bytes");
+  return [number, text];
+}

@@ -1,0 +1,2 @@
+// Stands in for the generated module that holds the wasm.
+export const base64: string;

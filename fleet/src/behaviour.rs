@@ -1,0 +1,207 @@
+//! What a server and a list endpoint can be told to do, with defaults that mean "be well".
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// How a server behaves. The default is a healthy server that is listed truly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Behaviour {
+    /// `false`: the server is dead. Its port refuses connections and those it had end at TCP level, with no close
+    /// frame, as when a process is killed. `true` again: it listens on the same port. Default `true`.
+    pub alive: bool,
+    /// What a client that wants to connect gets. Default [`Handshake::Accept`].
+    pub handshake: Handshake,
+    /// Milliseconds between a TCP connection and the beginning of its handshake. Default 0.
+    pub handshake_delay: u32,
+    /// The close code of [`Handshake::Drop`]; `None`: TCP just ends, with no close frame. Default 1011.
+    pub drop_code: Option<u16>,
+    /// `true`: nothing is accepted, read, written or answered, pings and close frames included; TCP connections
+    /// stay. `false` again: everything goes on where it stopped. Default `false`.
+    pub frozen: bool,
+    /// Is the server listed as draining? It serves on in any case. Default `false`.
+    pub draining: bool,
+    /// The user count to list in place of the true one. Default `None`: the true one.
+    pub report: Option<u64>,
+    /// What the list says of the server's availability. Default [`Listing::True`].
+    pub listing: Listing,
+}
+
+/// What a client that wants to connect gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Handshake {
+    /// A WebSocket that echoes.
+    #[default]
+    Accept,
+    /// HTTP 503.
+    Refuse,
+    /// A WebSocket that is closed at once, as [`Behaviour::drop_code`] says.
+    Drop,
+    /// A TCP connection, and never an answer.
+    Hang,
+}
+
+/// What the list says of a server's availability.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Listing {
+    /// The truth: a dead server is listed as unavailable once its death is detected.
+    #[default]
+    True,
+    /// Available, whatever is true.
+    Available,
+    /// Unavailable, whatever is true.
+    Unavailable,
+    /// No entry at all.
+    Absent,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            alive: true,
+            handshake: Handshake::default(),
+            handshake_delay: 0,
+            drop_code: Some(1011),
+            frozen: false,
+            draining: false,
+            report: None,
+            listing: Listing::default(),
+        }
+    }
+}
+
+impl Behaviour {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.drop_code.map_or(Ok(()), check_close_code)
+    }
+}
+
+/// Close codes that may be on the wire: 1000–4999 but for the three that stand for "no close frame".
+pub(crate) fn check_close_code(code: u16) -> Result<(), Error> {
+    if (1000..5000).contains(&code) && !matches!(code, 1005 | 1006 | 1015) {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            format!("{code} is not a close code that can be sent"),
+            "use one of 1000 to 4999, except 1005, 1006 and 1015",
+        ))
+    }
+}
+
+/// What a server says of its size and rank in the list, and the users it claims beside its connections.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Load {
+    /// Priority group, lower is preferred. Default 0.
+    pub priority: u8,
+    /// Users that fill the server; `None`: the list does not say. Default 100.
+    pub capacity: Option<u32>,
+    /// Relative size; `None`: the list does not say. Default `None`.
+    pub weight: Option<f64>,
+    /// Handshakes a second the server can take; `None`: the list does not say. Default `None`.
+    pub connect_rate: Option<f64>,
+    /// Users counted in addition to the connections that are open. Default 0.
+    pub base_users: u64,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            priority: 0,
+            capacity: Some(100),
+            weight: None,
+            connect_rate: None,
+            base_users: 0,
+        }
+    }
+}
+
+impl Load {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (name, value) in [("weight", self.weight), ("connectRate", self.connect_rate)] {
+            if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
+                return Err(Error::invalid(
+                    format!("`{name}` must be a number of at least 0"),
+                    format!("give a greater `{name}`, or null for none"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a fleet's list endpoint behaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ListBehaviour {
+    /// What a request gets. Default [`ListMode::Ok`].
+    pub mode: ListMode,
+    /// The HTTP status of [`ListMode::Fail`]. Default 503.
+    pub status: u16,
+    /// Seconds to say in the `Retry-After` header of [`ListMode::Fail`]. Default `None`: no such header.
+    pub retry_after: Option<u32>,
+    /// Milliseconds before a request is answered. Default 0.
+    pub delay: u32,
+    /// Milliseconds from a server's death until it is listed as unavailable. Default 1000.
+    pub detection: u32,
+    /// Seconds the list says it may be relied on, 1 to 3600. Default 2.
+    pub ttl: u32,
+    /// Milliseconds from one making of the list to the next, at least 10. Default 1000.
+    pub refresh: u32,
+}
+
+/// What a request for the list gets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ListMode {
+    /// The list.
+    #[default]
+    Ok,
+    /// An HTTP error.
+    Fail,
+    /// No answer, ever.
+    Hang,
+    /// 200 with JSON that ends in the middle.
+    Garbage,
+    /// 200 with the web page of a captive portal.
+    Html,
+    /// The list as it was when this mode began, its age growing.
+    Stale,
+    /// 200 with a list of no servers.
+    Empty,
+}
+
+impl Default for ListBehaviour {
+    fn default() -> Self {
+        Self {
+            mode: ListMode::default(),
+            status: 503,
+            retry_after: None,
+            delay: 0,
+            detection: 1000,
+            ttl: 2,
+            refresh: 1000,
+        }
+    }
+}
+
+impl ListBehaviour {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (name, value, least, most) in [
+            ("status", u32::from(self.status), 200, 599),
+            ("ttl", self.ttl, 1, 3600),
+            ("refresh", self.refresh, 10, 3_600_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(Error::invalid(
+                    format!("`{name}` is {value}"),
+                    format!("give a `{name}` of {least} to {most}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}

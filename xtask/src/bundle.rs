@@ -1,0 +1,138 @@
+//! `dist/`: wasm from the root crate, its glue, and the face compiled from TypeScript.
+//!
+//! | file | made by |
+//! |---|---|
+//! | `evenkeel.wasm` | cargo, wasm-bindgen, wasm-opt |
+//! | `wasm.js` | wasm-bindgen: the glue between the two |
+//! | `wasm-inline.js` | this: the same wasm as base64, for the entry that needs no file beside it |
+//! | `index.js`, `slim.js` and what they import, with types | TypeScript, from `src/js` |
+//! | `server-list.schema.json` | copied from `src/js` |
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::process;
+use crate::project;
+use crate::setup;
+
+const WASM: &str = "evenkeel.wasm";
+const GLUE: &str = "wasm.js";
+const INLINE: &str = "wasm-inline.js";
+const SCHEMA: &str = "server-list.schema.json";
+
+/// Where it is built.
+pub(crate) fn dist() -> PathBuf {
+    project::root().join("dist")
+}
+
+/// Builds what has changed.
+pub(crate) fn build() -> Result<()> {
+    setup::wasm_target()?;
+    setup::npm_packages()?;
+    let dist = dist();
+    fs::create_dir_all(&dist).with_context(|| format!("{} cannot be made", dist.display()))?;
+
+    wasm(&dist)?;
+    process::run(project::npm_tool("typescript/bin/tsc").arg("-p").arg("."))?;
+    fs::copy(project::root().join("src/js").join(SCHEMA), dist.join(SCHEMA))
+        .with_context(|| format!("src/js/{SCHEMA} cannot be copied"))?;
+    remove_leftovers(&dist)
+}
+
+/// The wasm and the two modules made from it.
+fn wasm(dist: &Path) -> Result<()> {
+    let compiled = project::build_artifact(
+        &[
+            "--release",
+            "--lib",
+            "-p",
+            "evenkeel",
+            "--target",
+            "wasm32-unknown-unknown",
+        ],
+        "evenkeel",
+        "wasm",
+    )?;
+    let sources = [compiled.clone(), std::env::current_exe()?];
+    let results = [dist.join(WASM), dist.join(GLUE), dist.join(INLINE)];
+    if is_newer(&results, &sources) {
+        return Ok(());
+    }
+
+    let scratch = project::scratch("bindgen")?;
+    bindgen(&compiled, &scratch)?;
+    optimise(&scratch.join("wasm_bg.wasm"), &dist.join(WASM))?;
+    fs::copy(scratch.join(GLUE), dist.join(GLUE)).context("the glue cannot be copied")?;
+    let text = STANDARD.encode(fs::read(dist.join(WASM))?);
+    fs::write(dist.join(INLINE), format!("export const base64 = \"{text}\";\n"))
+        .with_context(|| format!("dist/{INLINE} cannot be written"))
+}
+
+fn bindgen(compiled: &Path, folder: &Path) -> Result<()> {
+    let mut arguments: Vec<OsString> = vec!["wasm-bindgen".into(), compiled.into()];
+    arguments.extend(["--out-dir".into(), folder.into()]);
+    // The face has types of its own for these few exports. Without a default path there is no
+    // `new URL("….wasm", import.meta.url)` in the glue, which some bundlers fail on and others
+    // answer with a second copy of the file.
+    let options = "--out-name wasm --target web --omit-default-module-path --no-typescript \
+                   --remove-name-section --remove-producers-section";
+    arguments.extend(options.split_whitespace().map(OsString::from));
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
+}
+
+fn optimise(from: &Path, to: &Path) -> Result<()> {
+    let mut command = project::npm_tool("binaryen/bin/wasm-opt");
+    command.args(["-Oz", "--strip-debug", "--strip-producers"]);
+    // After the optimiser has read from it what it may use.
+    command.arg("--strip-target-features");
+    process::run(command.arg(from).arg("-o").arg(to))
+}
+
+/// Are all results there, and as new as every source?
+fn is_newer(results: &[PathBuf], sources: &[PathBuf]) -> bool {
+    let changed = |file: &PathBuf| file.metadata().and_then(|it| it.modified()).ok();
+    let oldest = results.iter().map(changed).min().flatten();
+    let newest = sources.iter().map(changed).max().flatten();
+    matches!((oldest, newest), (Some(oldest), Some(newest)) if oldest >= newest)
+}
+
+/// A source file that was renamed or removed must not live on in the package.
+fn remove_leftovers(dist: &Path) -> Result<()> {
+    let mut expected: BTreeSet<PathBuf> = [WASM, GLUE, INLINE, SCHEMA]
+        .iter()
+        .map(|name| dist.join(name))
+        .collect();
+    for source in files(&project::root().join("src/js"))? {
+        let Ok(path) = source.strip_prefix(project::root().join("src/js")) else {
+            continue;
+        };
+        expected.insert(dist.join(path.with_extension("js")));
+        expected.insert(dist.join(path.with_extension("d.ts")));
+    }
+    for file in files(dist)? {
+        if !expected.contains(&file) {
+            fs::remove_file(&file).with_context(|| format!("{} stays", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Every file in a folder and the folders in it.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("no folder {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => found.extend(files(&path)?),
+            false => found.push(path),
+        }
+    }
+    Ok(found)
+}

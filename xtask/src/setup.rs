@@ -1,0 +1,149 @@
+//! What a fresh machine lacks: the wasm target, the npm packages, the browsers and their drivers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+
+use crate::browser::{self, Browser};
+use crate::process;
+use crate::project;
+
+const WASM_TARGET: &str = "wasm32-unknown-unknown";
+const GECKODRIVER_VERSION: &str = "0.37.1";
+
+/// All of it.
+pub(crate) fn everything() -> Result<()> {
+    wasm_target()?;
+    npm_packages()?;
+    browsers()?;
+    Ok(())
+}
+
+/// The standard library for wasm32.
+pub(crate) fn wasm_target() -> Result<()> {
+    let output = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .current_dir(project::root())
+        .output()
+        .context("rustc cannot be started: install Rust by https://rustup.rs")?;
+    let folder = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && Path::new(folder.trim()).is_dir() {
+        return Ok(());
+    }
+    process::run(
+        Command::new("rustup")
+            .args(["target", "add", WASM_TARGET])
+            .current_dir(project::root()),
+    )
+    .with_context(|| format!("Rust's target {WASM_TARGET} is missing: install it with your Rust"))
+}
+
+/// The packages of package-lock.json, installed when they are missing or older than the lock.
+pub(crate) fn npm_packages() -> Result<()> {
+    let root = project::root();
+    let changed = |path: PathBuf| path.metadata().and_then(|it| it.modified()).ok();
+    let installed = changed(root.join("node_modules").join(".package-lock.json"));
+    let locked = changed(root.join("package-lock.json")).unwrap_or(SystemTime::UNIX_EPOCH);
+    if installed.is_some_and(|time| time >= locked) {
+        return Ok(());
+    }
+    eprintln!("installing the npm packages");
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let mut command = Command::new(npm);
+    command
+        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(&root);
+    process::run(command.stdout(Stdio::null()))
+}
+
+/// A browser with its driver, ready to be used.
+pub(crate) struct Installed {
+    pub(crate) browser: Browser,
+    pub(crate) program: PathBuf,
+    pub(crate) driver: PathBuf,
+}
+
+/// Every browser that the suites need.
+pub(crate) fn browsers() -> Result<Vec<Installed>> {
+    [Browser::Chromium, Browser::Firefox].into_iter().map(browser).collect()
+}
+
+/// One browser and its driver, installed if they are missing.
+pub(crate) fn browser(browser: Browser) -> Result<Installed> {
+    let lacking: &[&str] = match browser {
+        Browser::Chromium if browser.program().is_none() || browser.driver().is_none() => {
+            &["chromium", "chromium-driver"]
+        }
+        Browser::Firefox if browser.program().is_none() => &["firefox-esr"],
+        _ => &[],
+    };
+    if !lacking.is_empty() {
+        install_packages(lacking).with_context(|| by_hand(browser))?;
+    }
+    if browser == Browser::Firefox && browser.driver().is_none() {
+        build_geckodriver().with_context(|| by_hand(browser))?;
+    }
+    Ok(Installed {
+        browser,
+        program: browser.program().with_context(|| by_hand(browser))?,
+        driver: browser.driver().with_context(|| by_hand(browser))?,
+    })
+}
+
+fn by_hand(browser: Browser) -> String {
+    let (what, driver) = match browser {
+        Browser::Chromium => ("Chromium or Chrome", "chromedriver"),
+        Browser::Firefox => ("Firefox", "geckodriver"),
+    };
+    format!(
+        "the tests need {what} and {driver}: install them, or set {} and {} to where they are",
+        browser.program_variable(),
+        browser.driver_variable(),
+    )
+}
+
+/// Installs packages of the system: on Debian and Ubuntu, as root or with sudo.
+fn install_packages(packages: &[&str]) -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("only Debian's and Ubuntu's packages can be installed from here");
+    }
+    eprintln!("installing {}", packages.join(" "));
+    let apt_get = |arguments: &[&str]| {
+        let mut command = if is_root() {
+            Command::new("apt-get")
+        } else {
+            let mut sudo = Command::new("sudo");
+            // Never asks for a password: nobody may be there to type it.
+            sudo.args(["--non-interactive", "apt-get"]);
+            sudo
+        };
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        process::run(command.arg("-qq").args(arguments).stdout(Stdio::null()))
+    };
+    apt_get(&["update"])?;
+    apt_get(&[&["install", "--yes", "--no-install-recommends"], packages].concat())
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
+
+/// Debian has no package of geckodriver, and npm's downloads from elsewhere.
+fn build_geckodriver() -> Result<()> {
+    eprintln!("building geckodriver {GECKODRIVER_VERSION}");
+    let arguments = ["install", "geckodriver", "--version", GECKODRIVER_VERSION, "--locked"];
+    // Unoptimised: it is built once and only passes commands on.
+    process::run(
+        project::cargo(arguments)
+            .args(["--debug", "--quiet", "--root"])
+            .arg(browser::geckodriver_root()),
+    )
+}

@@ -1,0 +1,182 @@
+//! The test suites, in the order in which a mistake is found soonest.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::browser::Browser;
+use crate::bundle;
+use crate::fleet;
+use crate::process::Group;
+use crate::project;
+use crate::setup;
+
+/// A suite, by the name it has on the command line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Name {
+    /// The core, the fleet and the tools, natively
+    Native,
+    /// The browser driver in headless Chromium
+    Chromium,
+    /// The same in headless Firefox
+    Firefox,
+    /// The packed package, installed and used by pages and by Node
+    Package,
+    /// The demo page in both browsers
+    Page,
+}
+
+impl Name {
+    /// Does it run only when all suites are asked for?
+    fn is_long(self) -> bool {
+        false
+    }
+
+    /// The command that runs it, everything it needs having been built.
+    fn command(self) -> Result<Command> {
+        match self {
+            Self::Native => Ok(project::cargo(["test", "--profile", "tools", "--workspace"])),
+            Self::Chromium => Ok(in_browser(Browser::Chromium)),
+            Self::Firefox => Ok(in_browser(Browser::Firefox)),
+            Self::Package => in_node("tests/package"),
+            Self::Page => in_node("tests/page"),
+        }
+    }
+}
+
+/// The wasm tests: every `tests/web*.rs`, in this browser. `test-runner` brings their fleet.
+fn in_browser(browser: Browser) -> Command {
+    let mut command = project::cargo(["test", "--profile", "tools", "-p", "evenkeel"]);
+    command.args(["--target", "wasm32-unknown-unknown", "--test", "web*"]);
+    command.env("EVENKEEL_BROWSER", browser.name());
+    command
+}
+
+/// The tests of a folder that drive the browsers from Node.
+fn in_node(folder: &str) -> Result<Command> {
+    bundle::build()?;
+    let mut files: Vec<_> = fs::read_dir(project::root().join(folder))
+        .with_context(|| format!("no folder {folder}"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    // One file after the other: each has browsers of its own, and timing is part of what is tested.
+    let mut command = project::node(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+    command.args(files).env("EVENKEEL_FLEET_PROGRAM", fleet::program()?);
+    for installed in setup::browsers()? {
+        command.env(installed.browser.program_variable(), installed.program);
+        command.env(installed.browser.driver_variable(), installed.driver);
+    }
+    Ok(command)
+}
+
+/// Runs the suites until one fails. The last line counts the tests.
+pub(crate) fn run(all: bool, only: &[Name]) -> Result<()> {
+    setup::everything()?;
+    let chosen = Name::value_variants().iter().copied().filter(|name| match only {
+        [] => all || !name.is_long(),
+        only => only.contains(name),
+    });
+    let mut total = Count::default();
+    for name in chosen {
+        let outcome = run_one(name)?;
+        total.passed += outcome.count.passed;
+        total.failed += outcome.count.failed;
+        if !outcome.ok {
+            println!("\n{}", outcome.output.trim_end());
+            println!("\nsuite {} failed", title(name));
+            println!("{} passed, {} failed", total.passed, total.failed.max(1));
+            bail!("suite {} failed: its output is above", title(name));
+        }
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    Ok(())
+}
+
+struct Outcome {
+    ok: bool,
+    count: Count,
+    output: String,
+}
+
+/// Runs one suite, keeps its output in target/suites, and prints one line about it.
+fn run_one(name: Name) -> Result<Outcome> {
+    let title = title(name);
+    print!("{title:<10}");
+    std::io::stdout().flush()?;
+    let start = Instant::now();
+    let log = project::scratch("suites")?.join(format!("{title}.log"));
+    let file = File::create(&log).with_context(|| format!("{} cannot be made", log.display()))?;
+    let mut command = name.command()?;
+    command.stdout(file.try_clone()?).stderr(file);
+    let status = Group::spawn(&mut command)?.wait()?;
+    let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    let count = Count::of(&output);
+    // Nothing was tested when nothing was counted: a glob or a filter that no longer fits.
+    let ok = status.success() && count.passed > 0;
+    println!(
+        "{:<7}{:>7.1} s {:>5} passed {:>3} failed",
+        if ok { "ok" } else { "FAILED" },
+        start.elapsed().as_secs_f64(),
+        count.passed,
+        count.failed,
+    );
+    Ok(Outcome { ok, count, output })
+}
+
+fn title(name: Name) -> String {
+    name.to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
+}
+
+/// Tests that ran.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+impl Count {
+    /// Adds up what the summaries of libtest, wasm-bindgen-test and `node --test` say.
+    fn of(output: &str) -> Self {
+        let mut count = Self::default();
+        for line in output.lines() {
+            let words: Vec<_> = line.split_whitespace().collect();
+            match words.as_slice() {
+                ["test", "result:", _, passed, "passed;", failed, "failed;", ..] => {
+                    count.passed += passed.parse().unwrap_or(0);
+                    count.failed += failed.parse().unwrap_or(0);
+                }
+                ["ℹ", "pass", passed] => count.passed += passed.parse().unwrap_or(0),
+                ["ℹ", "fail" | "cancelled", failed] => count.failed += failed.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Count;
+
+    #[test]
+    fn the_summaries_of_cargo_and_of_node_are_added_up() {
+        let output = "running 3 tests\n\
+            test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured\n\
+            ℹ tests 9\nℹ pass 7\nℹ fail 1\nℹ cancelled 1\nℹ skipped 0\n";
+        assert_eq!(Count::of(output), Count { passed: 10, failed: 4 });
+    }
+
+    #[test]
+    fn output_without_a_summary_counts_nothing() {
+        assert_eq!(Count::of("error: could not compile"), Count::default());
+    }
+}

@@ -1,0 +1,72 @@
+//! Cargo's runner for wasm32 tests. wasm-bindgen's own runner does the work, in a process of its
+//! own with exactly one driver in its environment: given two, it would choose by itself.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::browser::Browser;
+use crate::fleet::Fleet;
+use crate::process::Group;
+use crate::project;
+use crate::setup;
+
+/// Every variable by which wasm-bindgen's runner would find a driver.
+const DRIVER_VARIABLES: [&str; 4] = ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER", "MSEDGEDRIVER"];
+
+/// Seconds for a whole test program; each test has a shorter limit of its own.
+const TIMEOUT: &str = "180";
+
+/// Runs one test program in one browser, with a fleet at EVENKEEL_FLEET.
+pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
+    let browser = setup::browser(Browser::from_environment()?)?;
+    let _fleet = fleet()?;
+
+    let name = browser.browser.name();
+    let capabilities = project::scratch("webdriver")?.join(format!("{name}.json"));
+    fs::write(
+        &capabilities,
+        browser.browser.capabilities(&browser.program)?.to_string(),
+    )
+    .with_context(|| format!("{} cannot be written", capabilities.display()))?;
+
+    let mut command = Command::new(env::current_exe()?);
+    for variable in DRIVER_VARIABLES {
+        command.env_remove(variable).env_remove(format!("{variable}_REMOTE"));
+    }
+    command
+        .env(browser.browser.driver_variable(), &browser.driver)
+        .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
+        .arg("bindgen-test-runner")
+        .args(arguments);
+    if env::var_os("WASM_BINDGEN_TEST_TIMEOUT").is_none() {
+        command.env("WASM_BINDGEN_TEST_TIMEOUT", TIMEOUT);
+    }
+    let status = Group::spawn(&mut command)?.wait()?;
+    if !status.success() {
+        bail!("tests failed in {name}");
+    }
+    Ok(())
+}
+
+/// wasm-bindgen's runner, as its own program would call it.
+pub(crate) fn run_bindgen(arguments: Vec<OsString>) -> Result<()> {
+    let arguments = std::iter::once("wasm-bindgen-test-runner".into()).chain(arguments);
+    wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(arguments)
+}
+
+/// The fleet that the tests talk to. Its address is compiled into them (`option_env!`), so it is
+/// fixed: .cargo/config.toml gives it, and the environment may give another.
+fn fleet() -> Result<Fleet> {
+    let address = env::var("EVENKEEL_FLEET").context("EVENKEEL_FLEET is not set")?;
+    let port = address.strip_prefix("http://127.0.0.1:").unwrap_or_default();
+    let port: u16 = port
+        .parse()
+        .with_context(|| format!("EVENKEEL_FLEET is {address:?}: it must be http://127.0.0.1:PORT, without a path"))?;
+    Fleet::start(&["--port".to_owned(), port.to_string()]).with_context(|| {
+        format!("no fleet for the tests at {address}: set EVENKEEL_FLEET to one with another port if this is taken")
+    })
+}

@@ -17,6 +17,7 @@ export type {
   Server,
   ServerEntry,
   ServerList,
+  ServerStatus,
 } from "./list.js";
 export type { BalancedWebSocketOptions, SelectorOptions } from "./options.js";
 export type { Message, Overflow } from "./queue.js";

@@ -1,4 +1,4 @@
-import type { Decision, ListSummary, Probability, Server } from "./list.js";
+import type { Decision, ListSummary, Probability, Server, ServerStatus } from "./list.js";
 
 /** What the driver needs to know before it starts; times in milliseconds. */
 export interface Settings {
@@ -31,15 +31,16 @@ export interface Closure {
   final: boolean;
 }
 
-/** What the driver asks of the face. None of it may throw, except `dial`. */
+/** What the driver asks of the face. None of it throws, except `dial`. */
 export interface Face {
-  ask(seed: number, signal: AbortSignal): Promise<Answer>;
+  /** Asks a seed; the driver is told the outcome, once, in a later task. */
+  ask(seed: number, request: number, signal: AbortSignal): void;
   dial(url: string, server: Server): WebSocket;
   verdict(event: CloseEvent, final: boolean): boolean;
   changed(): void;
   opened(socket: WebSocket, server: Server): void;
   closed(closure: Closure): void;
-  emit(type: string, detail: { code?: string }): void;
+  emit(type: string, detail: { cause?: string; code?: string }): void;
 }
 
 /** The connection, in wasm. */
@@ -47,9 +48,13 @@ export interface Driver {
   start(): void;
   close(code: number | undefined, reason: string): void;
   reconnect(): void;
+  /** A seed has answered. */
+  answered(request: number, response: Response | undefined, document: unknown): void;
+  /** A seed could not be asked, or its answer not be read. */
+  unanswered(request: number, code: string): void;
   /** An index into the names of the states. */
   state(): number;
-  servers(): object[];
+  servers(): ServerStatus[];
   snapshot(): object;
   free(): void;
 }
@@ -60,7 +65,7 @@ export interface Selector {
   select(now: number, lost: string[] | undefined, failures: number | undefined): Decision | null | undefined;
   probabilities(now: number, lost: string[] | undefined, failures: number | undefined): Probability[];
   reportFailure(id: string, now: number, kind: string): void;
-  reportSuccess(id: string, now: number): void;
+  reportSuccess(id: string): void;
   free(): void;
 }
 

@@ -12,6 +12,9 @@ const table = {
   ],
   "queue-full": ["The send queue is full", "Send less while not open, or change queueMessages, queueBytes or overflow"],
   "seed-unreachable": ["The seed did not answer", "Check its URL, CORS headers and connect-src"],
+  "seed-timeout": ["The seed took too long", "See what it is doing, or raise seedTimeout"],
+  "seed-overloaded": ["The seed is overloaded (HTTP 429 or 503)", "Give it room, or more seeds"],
+  "seed-status": ["The seed answered with an HTTP error", "Open its URL and see"],
   "seed-failed": ["The function given threw or rejected", "See the cause"],
   "list-too-large": ["The list is over 4 MiB", "List fewer servers, or shorter"],
   "list-not-json": ["The seed's answer is not JSON", "Open its URL and see"],
@@ -47,3 +50,7 @@ export const asError = (thrown: unknown): EvenkeelError =>
     : typeof thrown === "string"
       ? new EvenkeelError(thrown)
       : new EvenkeelError("internal", String(thrown), thrown);
+
+/** The error of this code, if there is one. */
+export const knownError = (code: string): EvenkeelError | undefined =>
+  Object.hasOwn(table, code) ? new EvenkeelError(code) : undefined;

@@ -30,9 +30,10 @@ export interface StateChangeEvent extends Event {
 
 /** `list`: a list came into force. */
 export interface ListEvent extends Event, ListSummary {
-  readonly version: string;
-  /** How old the counts are, in seconds. */
-  readonly age: number;
+  /** As the list has it. */
+  readonly version?: string;
+  /** How old the counts were when the list was made, in seconds; null where it does not say. */
+  readonly age: number | null;
   /** How long the list may be relied on, in seconds. */
   readonly ttl: number;
   readonly dropped: DroppedEntry[];

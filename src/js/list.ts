@@ -42,7 +42,9 @@ export interface Server extends ServerEntry {
   id: string;
   available: boolean;
   draining: boolean;
+  users: number;
   priority: number;
+  capacity: number;
   weight: number;
 }
 
@@ -52,7 +54,22 @@ export interface Probability {
   /** 0 to 1. */
   probability: number;
   /** Why the server cannot be chosen now. */
-  excluded?: string;
+  excluded?: "unavailable" | "draining" | "lost" | "ejected" | "overloaded" | (string & {});
+}
+
+/** A server of the list in force as this client sees it. */
+export interface ServerStatus extends Server, Probability {
+  id: string;
+  /** Users for each of its capacity; 1 is full. */
+  utilisation: number;
+  health: {
+    /** Seen dead, and not seen alive since. */
+    lost: boolean;
+    /** Milliseconds for which it is still kept out for having refused, or not lasted. */
+    ejectedFor: number;
+    /** How often it was. */
+    ejections: number;
+  };
 }
 
 /** A choice, explained. */
@@ -64,7 +81,11 @@ export interface Decision {
   probability: number;
   /** Those of all servers, in list order. */
   probabilities: Probability[];
-  reason: string;
+  /**
+   * How that group came to be drawn: it is the best (`preferred`), the better ones have too little room (`spill`) or no
+   * eligible server (`failover`), or the list offers no server at all and may be wrong (`guess`).
+   */
+  reason: "preferred" | "spill" | "failover" | "guess" | (string & {});
 }
 
 /** An entry of a list that could not be used, by its position. */

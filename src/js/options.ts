@@ -29,7 +29,7 @@ export interface BalancedWebSocketOptions {
    */
   closeTimeout?: number | undefined;
   /**
-   * Is a connection to follow the one that ended so? Asked at every loss, not at `close()`.
+   * Is a connection to follow the one, or the attempt, that ended so? Not asked after `close()`.
    * Default, also where this returns undefined or throws: yes, but for codes that say no other will fare better.
    */
   shouldReconnect?: ((event: CloseEvent) => boolean | undefined) | undefined;

@@ -56,6 +56,6 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
     select: (given = {}) => at(given, (now) => core.select(now, given.lost?.map(String), given.failures) ?? null),
     probabilities: (given = {}) => at(given, (now) => core.probabilities(now, given.lost?.map(String), given.failures)),
     reportFailure: (id, failure) => at(failure, (now) => core.reportFailure(String(id), now, String(failure.kind))),
-    reportSuccess: (id, moment = {}) => at(moment, (now) => core.reportSuccess(String(id), now)),
+    reportSuccess: (id, moment = {}) => at(moment, () => core.reportSuccess(String(id))),
   };
 }

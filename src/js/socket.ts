@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Answer, Closure, Core, Driver, Face, Load } from "./core.js";
-import { asError, EvenkeelError } from "./errors.js";
+import { asError, EvenkeelError, knownError } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
-import type { Server } from "./list.js";
+import type { Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type SocketOptions, socketOptions } from "./options.js";
 import { type Message, Queue, toMessage } from "./queue.js";
 import { ask, type Plan, parseSource, type SeedFunction, type Source } from "./source.js";
@@ -87,15 +87,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   readonly #abort = (): void => this.close();
 
   #driver: Driver | undefined;
-  /** The state while there is no driver. */
+  /** The state while there is no driver, before it and after it. */
   #early = IDLE;
   /** The last state that listeners were told. */
   #shown = IDLE;
-  #final = false;
-  /** Inside our `close()`, out of which no event may come. */
-  #closing = false;
   /** What is left of the driver after the end. */
-  #remains: { servers: object[]; snapshot: object } = { servers: [], snapshot: {} };
+  #remains: { servers: ServerStatus[]; snapshot: object } = { servers: [], snapshot: {} };
 
   /** The first request, under way before there is a driver to ask for it. */
   #first: Promise<Answer> | undefined;
@@ -203,8 +200,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     return this.#server;
   }
 
-  /** The list as this client sees it now: each entry with its utilisation, health, probability and exclusion. */
-  get servers(): object[] {
+  /** The list as this client sees it now, in its order; empty while there is none. */
+  get servers(): ServerStatus[] {
     return this.#driver?.servers() ?? this.#remains.servers;
   }
 
@@ -264,21 +261,18 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     const checked = parseClose(code, reason);
     if (this.#state >= CLOSING) return;
     if (this.#driver) {
-      this.#closing = true;
       this.#driver.close(...checked);
-      this.#closing = false;
     } else {
       this.#early = CLOSING;
-      this.#firstAbort.abort();
-      queueMicrotask(() => this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true }));
+      // As the standard has it for a connection that does not stand: an error, and none of it before we return.
+      queueMicrotask(() => this.#fail());
     }
     this.#changed();
     this.#dropQueue();
   }
 
   get #state(): number {
-    // Closed is what is closed for the listeners: the driver is there a moment earlier.
-    return this.#final ? CLOSED : Math.min(this.#driver?.state() ?? this.#early, CLOSING);
+    return this.#driver?.state() ?? this.#early;
   }
 
   /** The connection, if a message can be given to it now. One that is closing unnoticed would lose it. */
@@ -291,7 +285,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     if (this.#early !== CONNECTING) return;
     const { seeds, bases, fixed } = this.#plan;
     const { seedTimeout, connectTimeout, minUptime, closeTimeout, randomSeed } = this.#options;
-    this.#driver = new core.Driver(this.#face(), {
+    const driver = new core.Driver(this.#face(), {
       seeds: seeds.length,
       bases,
       fixed,
@@ -301,27 +295,36 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       closeTimeout,
       randomSeed,
     });
-    this.#driver.start();
+    // A fixed list is told of already, and a listener may have closed the socket.
+    if (this.#early === CONNECTING) {
+      this.#driver = driver;
+      driver.start();
+    } else {
+      driver.free();
+    }
   }
 
-  /** The end of a socket that cannot work here. */
-  #fail(error: EvenkeelError): void {
-    if (this.#final || this.#early !== CONNECTING) return;
+  /** The end of a socket without a driver, or with one that broke. */
+  #fail(error?: EvenkeelError): void {
+    if (this.#early === CLOSED) return;
     this.#driver = undefined;
+    this.#early = CLOSED;
+    this.#changed();
     this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true }, error);
   }
 
   #face(): Face {
     const { shouldReconnect } = this.#options;
     return {
-      ask: (index, signal) => {
+      ask: (index, request, signal) => {
         const first = index ? undefined : this.#first;
         if (first) {
           this.#first = undefined;
           signal.addEventListener("abort", () => this.#firstAbort.abort());
         }
-        return (first ?? this.#ask(this.#plan.seeds[index] as SeedFunction, signal)).catch(({ code }) =>
-          Promise.reject(code),
+        (first ?? this.#ask(this.#plan.seeds[index] as SeedFunction, signal)).then(
+          ({ response, document }) => this.#driver?.answered(request, response, document),
+          ({ code }) => this.#driver?.unanswered(request, code),
         );
       },
       dial: (url, server) => {
@@ -341,16 +344,13 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       },
       verdict: (event, final) => {
         try {
-          return shouldReconnect?.(event) ?? !final;
+          return (this.#state < CLOSING ? shouldReconnect?.(event) : undefined) ?? !final;
         } catch (error) {
           report(error);
           return !final;
         }
       },
-      changed: () => {
-        // The last change is told with the end that it belongs to.
-        if (this.#driver?.state() !== CLOSED) this.#changed();
-      },
+      changed: () => this.#changed(),
       opened: (socket, server) => {
         this.#live = socket;
         socket.binaryType = this.#binaryType;
@@ -361,13 +361,10 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
         this.#fire(new Event("open"));
         this.#flush(socket);
       },
-      closed: (closure) => {
-        if (this.#closing) queueMicrotask(() => this.#end(closure));
-        else this.#end(closure);
-      },
+      closed: (closure) => this.#end(closure),
       emit: (type, detail) => {
-        const { code } = detail;
-        const error = this.#failure?.code === code ? this.#failure : code && new EvenkeelError(code);
+        const code = detail.code ?? detail.cause;
+        const error = this.#failure?.code === code ? this.#failure : code && knownError(code);
         this.#fire(makeEvent(type, error ? { ...detail, error } : detail));
       },
     };
@@ -398,17 +395,15 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
 
   /** The end of a connection or of an attempt; of the socket, where it is final. */
   #end({ errored, final, ...closing }: Closure, error?: EvenkeelError): void {
-    const { signal } = this.#options;
     const live = this.#live;
     this.#live = undefined;
     if (final) {
-      this.#final = true;
+      this.#early = CLOSED;
       this.#unsent += live?.bufferedAmount ?? 0;
       this.#firstAbort.abort();
-      signal?.removeEventListener("abort", this.#abort);
+      this.#options.signal?.removeEventListener("abort", this.#abort);
       // Later, since it is the driver that is calling.
       setTimeout(() => this.#free());
-      this.#changed();
       this.#dropQueue();
     }
     if (errored) this.#fire(makeEvent("error", error && { error }));

@@ -21,7 +21,9 @@ export const baseUrl = (): string => globalThis.document?.baseURI ?? globalThis.
 
 /** The second argument as a list, checked as the standard does: tokens, none of them twice in any case. */
 export function parseProtocols(protocols: string | readonly string[] = []): string[] {
-  const list = typeof protocols === "object" && protocols !== null ? Array.from(protocols, String) : [`${protocols}`];
+  // A string is a sequence as well, of its letters; an object that is none (options in the wrong place) is a text.
+  const list =
+    typeof protocols === "object" && Symbol.iterator in protocols ? Array.from(protocols, String) : [`${protocols}`];
   const seen = new Set<string>();
   for (const protocol of list) {
     const lower = protocol.toLowerCase();

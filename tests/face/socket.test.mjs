@@ -1,0 +1,524 @@
+// What the face does by itself, against a driver moved by hand; everything else is tested with the real one in browsers.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as settled } from "node:timers/promises";
+import { Socket } from "../../dist/socket.js";
+
+const SERVER = { id: "a", url: "ws://a.example/ws", available: true, draining: false, priority: 0, weight: 1 };
+const [CONNECTING, OPEN, RECONNECTING, CLOSING, CLOSED] = [1, 2, 3, 6, 7];
+
+/** The platform's socket, moved by hand. */
+class Wire {
+  readyState = 0;
+  bufferedAmount = 0;
+  protocol = "";
+  extensions = "";
+  binaryType = "blob";
+  sent = [];
+  constructor(url, protocols) {
+    this.url = url;
+    this.protocols = protocols;
+  }
+  send(data) {
+    this.sent.push(data);
+  }
+  deliver(data) {
+    this.onmessage({ data, origin: "ws://a.example" });
+  }
+}
+
+/** A socket, its driver's strings in our hands, and what its listeners heard. */
+function rig({ source = "ws://a.example/ws", protocols, load, ...options } = {}) {
+  const rig = { heard: [], calls: [], now: 0, freed: false };
+  rig.core = {
+    Driver: class {
+      constructor(face, settings) {
+        Object.assign(rig, { face, settings });
+      }
+      start = () => rig.move(CONNECTING);
+      state = () => rig.now;
+      close(...given) {
+        rig.calls.push(["close", ...given]);
+        rig.move(CLOSING);
+      }
+      answered = (request, response, document) => rig.calls.push(["answered", request, response?.status, document]);
+      unanswered = (request, code) => rig.calls.push(["unanswered", request, code]);
+      reconnect() {
+        rig.calls.push(["reconnect"]);
+      }
+      servers = () => [SERVER];
+      snapshot = () => ({ attempts: 3 });
+      free() {
+        rig.freed = true;
+      }
+    },
+  };
+  rig.move = (state) => {
+    rig.now = state;
+    rig.face.changed();
+  };
+  rig.open = () => {
+    const wire = rig.face.dial(SERVER.url, SERVER);
+    wire.readyState = 1;
+    rig.move(OPEN);
+    rig.face.opened(wire, SERVER);
+    return wire;
+  };
+  rig.end = (closure) => {
+    rig.move(closure.final ? CLOSED : RECONNECTING);
+    rig.face.closed({ code: 1006, reason: "", wasClean: false, errored: false, final: false, ...closure });
+  };
+  rig.socket = new Socket(load ?? (async () => rig.core), source, protocols, { WebSocket: Wire, ...options });
+  for (const kind of ["open", "message", "error", "close", "statechange", "drop", "retry"]) {
+    rig.socket.addEventListener(kind, (event) => rig.heard.push(kind === "statechange" ? event.state : event.type));
+  }
+  return rig;
+}
+
+/** The same, as soon as the driver is there. */
+async function running(options) {
+  const made = rig(options);
+  await settled();
+  return made;
+}
+
+test("class and instance have the standard's constants, and nobody can change them", () => {
+  const { socket } = rig();
+  ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].forEach((name, value) => {
+    for (const holder of [Socket, Socket.prototype]) {
+      assert.deepEqual(Object.getOwnPropertyDescriptor(holder, name), {
+        value,
+        enumerable: true,
+        writable: false,
+        configurable: false,
+      });
+    }
+    assert.equal(socket[name], value);
+  });
+});
+
+test("without a WebSocket the constructor says so", (t) => {
+  const own = globalThis.WebSocket;
+  t.after(() => {
+    globalThis.WebSocket = own;
+  });
+  globalThis.WebSocket = undefined;
+  assert.throws(() => new Socket(async () => {}, "ws://a.example"), { code: "no-websocket", remedy: /WebSocket/ });
+});
+
+test("the seed is asked before the constructor returns, and the driver gets that very answer", async () => {
+  const asked = [];
+  const fetch = async (url) => {
+    asked.push(url);
+    return Response.json({ servers: [] });
+  };
+  const seeds = ["https://a.example/s", "https://b.example/s"];
+  const made = rig({ source: seeds, fetch });
+  assert.deepEqual(asked, [seeds[0]]);
+  await settled();
+  assert.deepEqual([made.settings.seeds, made.settings.bases], [2, seeds]);
+  const { signal } = new AbortController();
+  made.face.ask(0, 7, signal);
+  assert.deepEqual(made.calls, [], "the driver is not called while it is calling");
+  await settled();
+  assert.deepEqual(made.calls, [["answered", 7, 200, { servers: [] }]]);
+  assert.equal(asked.length, 1);
+  made.face.ask(0, 8, signal);
+  made.face.ask(1, 9, signal);
+  assert.deepEqual(asked.slice(1), seeds);
+});
+
+test("a request that fails before the driver is there is told to it, and nobody else", async () => {
+  const made = await running({ source: "https://a.example/s", fetch: () => Promise.reject(new TypeError("down")) });
+  const { signal } = new AbortController();
+  made.face.ask(0, 1, signal);
+  await settled();
+  assert.deepEqual(made.calls, [["unanswered", 1, "seed-unreachable"]]);
+  made.socket.addEventListener("retry", ({ error, code }) => made.heard.push(code, error.cause.message));
+  made.face.emit("retry", { delay: 1000, cause: "seed-unreachable", attempt: 0, code: "seed-unreachable" });
+  assert.deepEqual(made.heard.slice(-3), ["retry", "seed-unreachable", "down"]);
+});
+
+test("the driver's giving up aborts the first request as well", async () => {
+  let aborted;
+  const fetch = (_, { signal }) =>
+    new Promise((_, reject) => {
+      aborted = signal;
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  const { face, calls } = await running({ source: "https://a.example/s", fetch });
+  const aborter = new AbortController();
+  face.ask(0, 1, aborter.signal);
+  aborter.abort();
+  await settled();
+  assert.deepEqual(calls, [["unanswered", 1, "seed-unreachable"]]);
+  assert.ok(aborted.aborted);
+});
+
+test("with autoConnect false nothing is asked or loaded before connect()", async () => {
+  let loads = 0;
+  const fetch = () => assert.fail("asked");
+  const load = async () => {
+    loads += 1;
+    return new Promise(() => {});
+  };
+  const held = rig({ source: "https://a.example/s", autoConnect: false, fetch, load });
+  await settled();
+  assert.deepEqual([held.socket.state, held.socket.readyState, loads], ["idle", 0, 0]);
+  const { socket, heard } = rig({ autoConnect: false, load });
+  socket.connect();
+  socket.connect();
+  socket.reconnect();
+  assert.deepEqual([socket.state, heard, loads], ["connecting", ["connecting"], 1]);
+});
+
+test("close() while the wasm is loading ends as the standard's, in a later task", async () => {
+  let aborted;
+  const fetch = (_, { signal }) => {
+    aborted = signal;
+    return new Promise(() => {});
+  };
+  const { socket, heard } = rig({ source: "https://a.example/s", fetch, load: () => new Promise(() => {}) });
+  let closing;
+  socket.onclose = (event) => {
+    closing = [event.code, event.reason, event.wasClean, socket.readyState];
+  };
+  socket.send("never");
+  socket.close(1000, "bye");
+  socket.close();
+  assert.deepEqual([socket.readyState, socket.state, heard], [2, "closing", ["closing", "drop"]]);
+  await settled();
+  assert.deepEqual(heard, ["closing", "drop", "closed", "error", "close"]);
+  assert.deepEqual(closing, [1006, "", false, 3]);
+  assert.ok(aborted.aborted);
+});
+
+test("a driver that comes after close() is not made", async () => {
+  const made = rig();
+  made.socket.close();
+  await settled();
+  assert.equal(made.face, undefined);
+  assert.equal(made.socket.state, "closed");
+});
+
+test("a load that fails is an error with a remedy, then a final close", async () => {
+  const fault = new Error("blocked");
+  const { socket, heard } = rig({ load: () => Promise.reject(fault) });
+  const seen = [];
+  socket.onerror = ({ error }) => seen.push(error.name, error.cause, socket.readyState);
+  socket.send("never");
+  await settled();
+  assert.deepEqual(heard, ["closed", "drop", "error", "close"]);
+  assert.deepEqual(seen, ["EvenkeelError", fault, 3]);
+});
+
+test("a list that the driver cannot use is told by its code", async () => {
+  const core = {
+    Driver: class {
+      constructor() {
+        throw "list-empty";
+      }
+    },
+  };
+  const { socket } = rig({ load: async () => core });
+  const code = new Promise((resolve) => {
+    socket.onerror = ({ error }) => resolve(error.code);
+  });
+  assert.equal(await code, "list-empty");
+});
+
+test("a driver that is closed by a listener of its first list is not started", async () => {
+  const made = rig();
+  const { Driver } = made.core;
+  made.core.Driver = class extends Driver {
+    constructor(...given) {
+      super(...given);
+      made.face.emit("list", { servers: 1 });
+    }
+  };
+  made.socket.addEventListener("list", () => made.socket.close());
+  await settled();
+  assert.deepEqual([made.freed, made.now, made.heard], [true, 0, ["closing", "closed", "error", "close"]]);
+});
+
+test("a bad close() is refused in every state, and changes nothing", async () => {
+  const { socket } = await running();
+  assert.throws(() => socket.close(1001), { name: "InvalidAccessError" });
+  assert.throws(() => socket.close(1000, "x".repeat(124)), { name: "SyntaxError" });
+  assert.equal(socket.readyState, 0);
+  socket.close();
+  assert.throws(() => socket.close(1001), { name: "InvalidAccessError" });
+});
+
+test("an abortion closes for good, before and after construction", async () => {
+  const before = rig({ signal: AbortSignal.abort() });
+  assert.equal(before.socket.readyState, 2);
+  await settled();
+  assert.deepEqual(before.heard, ["closed", "error", "close"]);
+
+  const aborter = new AbortController();
+  const after = await running({ signal: aborter.signal });
+  after.open();
+  aborter.abort();
+  assert.deepEqual(after.calls, [["close", undefined, ""]]);
+});
+
+test("Symbol.dispose closes", { skip: !Symbol.dispose }, async () => {
+  const { socket, calls } = await running();
+  socket[Symbol.dispose]();
+  assert.deepEqual(calls, [["close", undefined, ""]]);
+});
+
+test("what waits is sent in order, after what the open listeners send", async () => {
+  const made = await running();
+  made.socket.send("1");
+  made.socket.send(new Uint8Array([2]));
+  made.socket.addEventListener("open", () => made.socket.send("first"));
+  assert.equal(made.socket.bufferedAmount, 2);
+  const wire = made.open();
+  made.socket.send("last");
+  assert.deepEqual(
+    wire.sent.map((data) => (typeof data === "string" ? data : [...new Uint8Array(data)])),
+    ["first", "1", [2], "last"],
+  );
+  assert.equal(made.socket.bufferedAmount, 0);
+});
+
+test("a statechange listener finds the url and is not yet ahead of the queue", async () => {
+  const made = await running();
+  made.socket.send("1");
+  made.socket.addEventListener("statechange", ({ state }) => {
+    assert.equal(made.socket.url, SERVER.url);
+    if (state === "open") made.socket.send("2");
+  });
+  assert.deepEqual(made.open().sent, ["1", "2"]);
+});
+
+test("close() within an open listener drops the queue instead of sending it", async () => {
+  const made = await running();
+  made.socket.send("1");
+  made.socket.onopen = () => made.socket.close();
+  const dropped = [];
+  made.socket.addEventListener("drop", ({ messages, reason }) => dropped.push(messages, reason));
+  assert.deepEqual(made.open().sent, []);
+  assert.deepEqual(dropped, [["1"], "closed"]);
+});
+
+test("what is sent on a connection that has died unnoticed waits for the next one", async () => {
+  const made = await running();
+  const first = made.open();
+  first.readyState = 3;
+  made.socket.send("1");
+  assert.deepEqual(first.sent, []);
+  made.end({});
+  made.socket.send("2");
+  assert.deepEqual(made.open().sent, ["1", "2"]);
+});
+
+test("the queue stops at a connection that dies under it, and goes on with the next", async () => {
+  const made = await running();
+  for (const message of ["1", "2", "3"]) made.socket.send(message);
+  const wire = made.face.dial(SERVER.url, SERVER);
+  wire.readyState = 1;
+  wire.send = (data) => {
+    wire.sent.push(data);
+    wire.readyState = 3;
+  };
+  made.move(OPEN);
+  made.face.opened(wire, SERVER);
+  made.end({});
+  assert.deepEqual([wire.sent, made.open().sent], [["1"], ["2", "3"]]);
+});
+
+test("after the end send() counts and drops, and never throws", async () => {
+  const made = await running({ queueMessages: 1 });
+  made.socket.send("abc");
+  const wire = made.open();
+  wire.bufferedAmount = 3;
+  made.socket.close();
+  const dropped = [];
+  made.socket.addEventListener("drop", ({ messages }) => dropped.push(...messages));
+  made.socket.send("é");
+  made.socket.send("xx");
+  assert.equal(made.socket.bufferedAmount, 3 + 4);
+  made.end({ final: true });
+  assert.equal(made.socket.bufferedAmount, 3 + 4, "it does not reset to zero once the connection closes");
+  assert.deepEqual(dropped, ["é", "xx"]);
+  assert.throws(() => made.socket.send(), TypeError);
+});
+
+test("overflow throws by default, and drops with an event where asked to", async () => {
+  const made = await running({ queueMessages: 1 });
+  made.socket.send("1");
+  assert.throws(() => made.socket.send("2"), { name: "EvenkeelError", code: "queue-full" });
+  assert.deepEqual(made.heard, []);
+
+  const dropping = await running({ queueMessages: 1, overflow: "drop-oldest" });
+  const dropped = [];
+  dropping.socket.addEventListener("drop", ({ messages, reason }) => dropped.push(...messages, reason));
+  dropping.socket.send("1");
+  dropping.socket.send("2");
+  assert.deepEqual(dropped, ["1", "overflow"]);
+  assert.deepEqual(dropping.open().sent, ["2"]);
+});
+
+test("messages are new events with data and origin, and only the connection that stands is heard", async () => {
+  const made = await running();
+  const got = [];
+  made.socket.onmessage = (event) => {
+    assert.ok(event instanceof MessageEvent);
+    got.push([event.data, event.origin, event.target === made.socket]);
+  };
+  const first = made.open();
+  first.deliver("1");
+  made.end({});
+  first.deliver("late");
+  const second = made.open();
+  first.deliver("later");
+  second.deliver("2");
+  assert.deepEqual(got, [
+    ["1", "ws://a.example", true],
+    ["2", "ws://a.example", true],
+  ]);
+});
+
+test("binaryType is set on this connection and the next, and takes only what the standard has", async () => {
+  const made = await running({ protocols: ["p", "q"] });
+  assert.equal(made.socket.binaryType, "blob");
+  made.socket.binaryType = "nodebuffer";
+  assert.equal(made.socket.binaryType, "blob");
+  const first = made.open();
+  assert.deepEqual(first.protocols, ["p", "q"]);
+  made.socket.binaryType = "arraybuffer";
+  assert.equal(first.binaryType, "arraybuffer");
+  made.end({});
+  const second = made.face.dial(SERVER.url, SERVER);
+  assert.equal(second.binaryType, "arraybuffer");
+  made.socket.binaryType = "blob";
+  made.move(OPEN);
+  made.face.opened(second, SERVER);
+  assert.equal(second.binaryType, "blob");
+});
+
+test("url, protocol, extensions and server are those of the connection", async () => {
+  const made = await running();
+  const { socket } = made;
+  assert.deepEqual([socket.url, socket.protocol, socket.extensions, socket.server], ["", "", "", null]);
+  const wire = made.face.dial(SERVER.url, SERVER);
+  assert.deepEqual([socket.url, socket.server], [SERVER.url, SERVER]);
+  Object.assign(wire, { readyState: 1, protocol: "p", extensions: "x", url: "ws://a.example/ws?1" });
+  made.move(OPEN);
+  made.face.opened(wire, SERVER);
+  assert.deepEqual([socket.url, socket.protocol, socket.extensions], ["ws://a.example/ws?1", "p", "x"]);
+  socket.onclose = () => assert.equal(socket.server, SERVER, "a close listener can see whose connection it was");
+  made.end({});
+  assert.deepEqual([socket.url, socket.server], ["ws://a.example/ws?1", null]);
+});
+
+test("a failed attempt is an error, then a close", async () => {
+  const made = await running();
+  made.face.dial(SERVER.url, SERVER);
+  made.end({ errored: true });
+  assert.deepEqual(made.heard, ["reconnecting", "error", "close"]);
+  assert.equal(made.socket.readyState, 0);
+});
+
+test("after the end the driver is freed, and the snapshot is still there", async () => {
+  const made = await running();
+  made.end({ final: true, code: 4000, wasClean: true });
+  assert.deepEqual(made.heard, ["closed", "close"]);
+  assert.equal(made.freed, false, "not while it is calling");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(made.freed, true);
+  const { socket } = made;
+  assert.deepEqual([socket.state, socket.readyState, socket.servers], ["closed", 3, [SERVER]]);
+  const { attempts, state, queue } = JSON.parse(JSON.stringify(socket.snapshot()));
+  assert.deepEqual([attempts, state, queue], [3, "closed", { messages: 0, bytes: 0 }]);
+  socket.close();
+  socket.reconnect();
+  socket.connect();
+  assert.deepEqual(made.calls, []);
+});
+
+test("shouldReconnect decides; undefined or a throw leaves it to the default", async (t) => {
+  const reports = t.mock.method(globalThis, "queueMicrotask", () => {});
+  const verdict = async (shouldReconnect, final) =>
+    (await running(shouldReconnect && { shouldReconnect })).face.verdict({ code: 4000 }, final);
+  assert.equal(await verdict(undefined, true), false);
+  assert.equal(await verdict(undefined, false), true);
+  assert.equal(await verdict(({ code }) => code !== 4000, false), false);
+  assert.equal(await verdict(() => true, true), true);
+  assert.equal(await verdict(() => undefined, true), false);
+  assert.equal(reports.mock.callCount(), 0);
+  const throwing = () => {
+    throw new Error("mine");
+  };
+  assert.equal(await verdict(throwing, true), false);
+  assert.throws(reports.mock.calls[0].arguments[0], { message: "mine" });
+});
+
+test("shouldReconnect is not asked after close()", async () => {
+  const made = await running({ shouldReconnect: () => assert.fail("asked") });
+  made.open();
+  made.socket.close();
+  assert.equal(made.face.verdict({ code: 1000 }, true), false);
+});
+
+test("an event handler attribute keeps the place at which it was first set", async () => {
+  const made = await running();
+  const { socket } = made;
+  const order = [];
+  socket.onopen = () => order.push("replaced");
+  socket.addEventListener("open", () => order.push("listener"));
+  socket.onopen = function (event) {
+    assert.equal(this, socket);
+    order.push(`handler ${event.type}`);
+  };
+  made.open();
+  assert.deepEqual(order, ["handler open", "listener"]);
+  order.length = 0;
+  socket.onopen = null;
+  assert.equal(socket.onopen, null);
+  socket.onopen = () => order.push("again");
+  made.end({});
+  made.open();
+  assert.deepEqual(order, ["listener", "again"], "once taken away, its place is lost");
+});
+
+test("an event handler attribute takes objects and ignores the rest", async () => {
+  const made = await running();
+  const object = {
+    handleEvent() {
+      assert.fail("no handler attribute calls this");
+    },
+  };
+  made.socket.onmessage = object;
+  assert.equal(made.socket.onmessage, object);
+  made.open().deliver("1");
+  for (const none of ["text", 5, undefined]) {
+    made.socket.onmessage = none;
+    assert.equal(made.socket.onmessage, null);
+  }
+});
+
+test("a log that throws is reported and breaks nothing", async (t) => {
+  const reports = t.mock.method(globalThis, "queueMicrotask", () => {});
+  const made = await running({
+    log: () => {
+      throw new Error("log");
+    },
+  });
+  made.socket.send("1");
+  assert.deepEqual(made.open().sent, ["1"]);
+  assert.deepEqual(made.heard, ["open", "open"]);
+  assert.throws(reports.mock.calls[0].arguments[0], { message: "log" });
+});
+
+test("log hears of every event but messages, and of failed requests", async () => {
+  const lines = [];
+  const log = (kind) => lines.push(kind);
+  const made = await running({ log, source: "https://a.example/s", fetch: async () => new Response("<html>") });
+  made.open().deliver("1");
+  made.end({ errored: true });
+  assert.deepEqual(lines, ["statechange", "list-not-json", "statechange", "open", "statechange", "error", "close"]);
+});

@@ -1,0 +1,139 @@
+// Messages sent and echoed. Every message is kept in order until its echo comes, so that it can be seen that
+// nothing queued during a gap is lost or overtaken.
+
+import { el, fill, setText } from "./dom.js";
+import { duration } from "./format.js";
+
+const TICK = 250; // ms between numbered messages
+const LOG = 60; // echoes shown
+const STRIP = 60; // messages shown as cells
+const REMEMBERED = 2_000; // messages kept while no echo comes
+
+const LABELS = {
+  queued: "queued",
+  flying: "sent, no echo yet",
+  confirmed: "echoed",
+  lost: "sent, connection lost before the echo",
+  dropped: "dropped from the queue",
+};
+
+export class Messages {
+  #parts;
+  #timeline;
+  #socket = null;
+  #pending = []; // queued and flying, oldest first
+  #recent = []; // what the strip shows, oldest first
+  #totals = { sent: 0, confirmed: 0, lost: 0, dropped: 0, disordered: 0 };
+  #tick = 0;
+  #timer = null;
+
+  constructor(parts, timeline) {
+    this.#parts = parts;
+    this.#timeline = timeline;
+    fill(parts.strip, STRIP, () => el("span", { class: "cell" }));
+    parts.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#send(parts.input.value)) parts.input.value = "";
+    });
+    parts.auto.addEventListener("click", () => this.#toggle());
+  }
+
+  watch(socket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => this.#echoed(data));
+    socket.addEventListener("open", () => this.#settle("queued", "flying"));
+    socket.addEventListener("close", () => this.#settle("flying", "lost"));
+    socket.addEventListener("drop", ({ messages }) => {
+      for (const data of messages) {
+        const message = this.#pending.find((candidate) => candidate.status === "queued" && candidate.text === data);
+        if (message) this.#finish(message, "dropped");
+      }
+    });
+  }
+
+  render() {
+    const { sent, confirmed, lost, dropped, disordered } = this.#totals;
+    const waiting = (status) => this.#pending.filter((message) => message.status === status).length;
+    const { counters } = this.#parts;
+    setText(counters.sent, String(sent));
+    setText(counters.confirmed, String(confirmed));
+    setText(counters.outstanding, String(waiting("flying")));
+    setText(counters.queued, String(waiting("queued")));
+    setText(counters.lost, String(lost + dropped));
+    setText(counters.disordered, String(disordered));
+    counters.disordered.parentElement.classList.toggle("alarm", disordered > 0);
+
+    this.#recent.forEach((message, index) => {
+      const cell = this.#parts.strip.children[index];
+      if (cell.dataset.status === message.status && cell.title.startsWith(`${message.text}:`)) return;
+      cell.dataset.status = message.status;
+      cell.title = `${message.text}: ${LABELS[message.status]}`;
+    });
+  }
+
+  #toggle() {
+    const start = this.#timer === null;
+    if (start) this.#timer = setInterval(() => this.#send(`tick ${++this.#tick}`), TICK);
+    else clearInterval(this.#timer);
+    if (!start) this.#timer = null;
+    this.#parts.auto.setAttribute("aria-pressed", String(start));
+  }
+
+  #send(text) {
+    if (!this.#socket) return false;
+    const queued = this.#socket.snapshot().queue.messages;
+    try {
+      this.#socket.send(text);
+    } catch (error) {
+      this.#timeline.add("send", `not sent: ${error.message}`, { tone: "bad", note: error.remedy });
+      if (this.#timer !== null) this.#toggle();
+      return false;
+    }
+    const at = performance.now();
+    const status = this.#socket.snapshot().queue.messages > queued ? "queued" : "flying";
+    const message = { text, at, sentAt: at, status };
+    this.#totals.sent += 1;
+    this.#pending.push(message);
+    if (this.#pending.length > REMEMBERED) this.#pending.shift();
+    this.#recent.push(message);
+    if (this.#recent.length > STRIP) this.#recent.shift();
+    return true;
+  }
+
+  /** Everything that is `from` becomes `to`: the whole queue goes at once, and so does what a connection takes with it. */
+  #settle(from, to) {
+    const now = performance.now();
+    for (const message of this.#pending.filter((candidate) => candidate.status === from)) {
+      if (to === "flying") {
+        message.status = to;
+        message.sentAt = now;
+      } else this.#finish(message, to);
+    }
+  }
+
+  #finish(message, status) {
+    message.status = status;
+    this.#totals[status] += 1;
+    this.#pending.splice(this.#pending.indexOf(message), 1);
+  }
+
+  #echoed(data) {
+    const now = performance.now();
+    const from = this.#socket.server.id;
+    const flying = this.#pending.filter((message) => message.status === "flying");
+    const message = flying.find((candidate) => candidate.text === data);
+    // What was sent from the console has not been timed.
+    if (!message) return this.#log(String(data), from);
+    if (message !== flying[0]) this.#totals.disordered += 1;
+    this.#finish(message, "confirmed");
+    const waited = message.sentAt - message.at;
+    const queued = waited > 1 ? `queued ${duration(waited)}, then ` : "";
+    this.#log(message.text, `${from} · ${queued}${duration(now - message.sentAt)}`);
+  }
+
+  #log(text, note) {
+    const { log } = this.#parts;
+    log.prepend(el("li", {}, el("span", { class: "echo-text", text }), el("span", { class: "echo-time", text: note })));
+    while (log.childElementCount > LOG) log.lastElementChild.remove();
+  }
+}

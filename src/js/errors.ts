@@ -1,16 +1,13 @@
 /** Every code, with what happened and the first thing to do. */
 const table = {
-  "bad-option": ["An option is wrong", "Correct it, or leave it out"],
-  "bad-source": [
-    "The first argument names no servers",
-    "Give seed URLs, ws: URLs (not both), a server list, or a function",
-  ],
+  "bad-option": ["An option is wrong", "Correct it or leave it out"],
+  "bad-source": ["The first argument names no servers", "Give seed URLs, ws: URLs (not both), a list or a function"],
   "no-websocket": ["There is no WebSocket here", "Give one in the option WebSocket"],
   "wasm-unavailable": [
     "The WebAssembly part did not load",
-    "Allow 'wasm-unsafe-eval' in the CSP; with evenkeel/slim, see that evenkeel.wasm is served",
+    "Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm",
   ],
-  "queue-full": ["The send queue is full", "Send less while not open, or change queueMessages, queueBytes or overflow"],
+  "queue-full": ["The send queue is full", "Send less while not open, or change the queue's options"],
   "seed-unreachable": ["The seed did not answer", "Check its URL, CORS headers and connect-src"],
   "seed-timeout": ["The seed took too long", "See what it is doing, or raise seedTimeout"],
   "seed-overloaded": ["The seed is overloaded (HTTP 429 or 503)", "Give it room, or more seeds"],
@@ -34,9 +31,10 @@ export class EvenkeelError extends Error {
   /** The first thing to do about it. */
   readonly remedy: string;
 
-  constructor(code: ErrorCode | (string & {}), detail?: string, cause?: unknown) {
+  /** `detail`: words, or the error behind this one. */
+  constructor(code: ErrorCode | (string & {}), detail?: unknown) {
     const [message, remedy] = table[code as ErrorCode] ?? [code, "Please report this"];
-    super(detail ? `${message}: ${detail}` : message, { cause });
+    super(detail ? `${message}: ${String(detail)}` : message, { cause: detail });
     this.name = "EvenkeelError";
     this.code = code;
     this.remedy = remedy;
@@ -49,7 +47,7 @@ export const asError = (thrown: unknown): EvenkeelError =>
     ? thrown
     : typeof thrown === "string"
       ? new EvenkeelError(thrown)
-      : new EvenkeelError("internal", String(thrown), thrown);
+      : new EvenkeelError("internal", thrown);
 
 /** The error of this code, if there is one. */
 export const knownError = (code: string): EvenkeelError | undefined =>

@@ -15,7 +15,7 @@ export function load(module: () => unknown): Promise<Core> {
       return { Driver, Selector };
     } catch (error) {
       loading = undefined;
-      throw new EvenkeelError("wasm-unavailable", String(error), error);
+      throw new EvenkeelError("wasm-unavailable", error);
     }
   })();
   return loading;

@@ -74,36 +74,33 @@ export interface SelectorOptions {
 const milliseconds = "number from 1 to 2147483647";
 const count = "number from 0 to 9007199254740991";
 
-const socketKinds = {
-  seedTimeout: milliseconds,
-  request: "object or function",
-  connectTimeout: milliseconds,
-  minUptime: count,
-  closeTimeout: milliseconds,
-  shouldReconnect: "function",
-  queueMessages: count,
-  queueBytes: count,
-  overflow: "'throw' or 'drop-oldest' or 'drop-newest'",
-  autoConnect: "boolean",
-  signal: "object",
-  WebSocket: "function",
-  fetch: "function",
-  randomSeed: count,
-  log: "function",
-} satisfies Record<keyof BalancedWebSocketOptions, string>;
+/** Per option what it may be, in words that serve as a message too, and its default. */
+type Table<T> = { [name in keyof T]-?: readonly [kind: string, byDefault?: T[name]] };
 
-const socketDefaults = {
-  seedTimeout: 5_000,
-  connectTimeout: 10_000,
-  minUptime: 30_000,
-  closeTimeout: 5_000,
-  queueMessages: 1_000,
-  queueBytes: 1_048_576,
-  overflow: "throw" as Overflow,
-  autoConnect: true,
+const socketTable: Table<BalancedWebSocketOptions> = {
+  seedTimeout: [milliseconds, 5_000],
+  request: ["object or function"],
+  connectTimeout: [milliseconds, 10_000],
+  minUptime: [count, 30_000],
+  closeTimeout: [milliseconds, 5_000],
+  shouldReconnect: ["function"],
+  queueMessages: [count, 1_000],
+  queueBytes: [count, 1_048_576],
+  overflow: ["'throw' or 'drop-oldest' or 'drop-newest'", "throw"],
+  autoConnect: ["boolean", true],
+  signal: ["object"],
+  WebSocket: ["function"],
+  fetch: ["function"],
+  randomSeed: [count],
+  log: ["function"],
 };
 
-/** Is this value what the text says? The texts serve as messages, too. */
+const selectorTable: Table<SelectorOptions> = {
+  randomSeed: [count],
+  base: ["string or object"],
+};
+
+/** Is this value what the words say? */
 function fits(value: unknown, kind: string): boolean {
   const [, least, most] = /^number from (\d) to (\d+)$/.exec(kind) ?? [];
   if (least) return typeof value === "number" && value >= +least && value <= Number(most);
@@ -111,28 +108,43 @@ function fits(value: unknown, kind: string): boolean {
   return alternatives.includes(typeof value) || alternatives.includes(`'${String(value)}'`);
 }
 
-/** The options given; one that does not exist or is not of its kind is an error, undefined and null are none. */
-function check<T extends object>(given: T | null | undefined, kinds: Record<string, string>): T {
-  const entries = Object.entries(given ?? {}).filter(([, value]) => value != null);
-  for (const [name, value] of entries) {
-    const kind = (Object.hasOwn(kinds, name) && kinds[name]) || "";
+/**
+ * The options given, over the defaults. One that does not exist or is not of its kind is an error; undefined and null
+ * are as good as left out.
+ */
+function read<T extends object>(given: T | null | undefined, table: Table<T>): T {
+  const options: Record<string, unknown> = {};
+  for (const [name, [, byDefault]] of Object.entries<Table<T>[keyof T]>(table)) options[name] = byDefault;
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (value == null) continue;
+    if (!Object.hasOwn(table, name)) throw new EvenkeelError("bad-option", `there is no ${name}`);
+    const [kind] = table[name as keyof T];
     if (!fits(value, kind)) {
-      throw new EvenkeelError(
-        "bad-option",
-        kind ? `${name}: ${kind} expected, not ${String(value)}` : `there is no option ${name}`,
-      );
+      throw new EvenkeelError("bad-option", `${name}: ${kind} expected, not ${String(value)}`);
     }
+    options[name] = value;
   }
-  return Object.fromEntries(entries) as T;
+  return options as T;
 }
 
+type WithDefault =
+  | "seedTimeout"
+  | "connectTimeout"
+  | "minUptime"
+  | "closeTimeout"
+  | "queueMessages"
+  | "queueBytes"
+  | "overflow"
+  | "autoConnect";
+
 /** The options of a socket as it works with them: those that have defaults are there. */
-export type SocketOptions = Omit<BalancedWebSocketOptions, keyof typeof socketDefaults> & typeof socketDefaults;
+export type SocketOptions = BalancedWebSocketOptions & {
+  [name in WithDefault]: NonNullable<BalancedWebSocketOptions[name]>;
+};
 
 /** The options of a socket, checked, with their defaults. */
 export const socketOptions = (given?: BalancedWebSocketOptions | null): SocketOptions =>
-  ({ ...socketDefaults, ...check(given, socketKinds) }) as SocketOptions;
+  read(given, socketTable) as SocketOptions;
 
 /** The options of a selector, checked. */
-export const selectorOptions = (given?: SelectorOptions | null): SelectorOptions =>
-  check(given, { randomSeed: count, base: "string or object" });
+export const selectorOptions = (given?: SelectorOptions | null): SelectorOptions => read(given, selectorTable);

@@ -16,18 +16,13 @@ export interface QueueLimits {
 
 /** An argument of `send` as a message and its length in bytes, as the standard counts them. */
 export function toMessage(data: unknown): [message: Message, bytes: number] {
-  if (ArrayBuffer.isView(data)) {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return [bytes.slice().buffer, data.byteLength];
-  }
   // By tag: data from another realm (a frame, jsdom) is of another class.
   const tag = Object.prototype.toString.call(data);
-  if (tag === "[object ArrayBuffer]") {
-    return [(data as ArrayBuffer).slice(0), (data as ArrayBuffer).byteLength];
-  }
-  if (tag === "[object Blob]" || tag === "[object File]") {
-    return [data as Blob, (data as Blob).size];
-  }
+  const copy = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
+    : tag === "[object ArrayBuffer]" && (data as ArrayBuffer).slice(0);
+  if (copy) return [copy, copy.byteLength];
+  if (/ (Blob|File)]/.test(tag)) return [data as Blob, (data as Blob).size];
   const text = `${data}`;
   return [text, utf8Length(text)];
 }
@@ -76,9 +71,7 @@ export class Queue {
 
   /** Takes all messages out. */
   clear(): Message[] {
-    const messages = this.#messages.map(([message]) => message);
-    this.#messages = [];
     this.#bytes = 0;
-    return messages;
+    return this.#messages.splice(0).map(([message]) => message);
   }
 }

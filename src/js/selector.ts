@@ -55,7 +55,8 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
     update: (list, moment = {}) => at(moment, (now) => core.update(list, now, against)),
     select: (given = {}) => at(given, (now) => core.select(now, given.lost?.map(String), given.failures) ?? null),
     probabilities: (given = {}) => at(given, (now) => core.probabilities(now, given.lost?.map(String), given.failures)),
-    reportFailure: (id, failure) => at(failure, (now) => core.reportFailure(String(id), now, String(failure.kind))),
+    reportFailure: (id, failure = {} as typeof failure) =>
+      at(failure, (now) => core.reportFailure(String(id), now, String(failure.kind))),
     reportSuccess: (id, moment = {}) => at(moment, () => core.reportSuccess(String(id))),
   };
 }

@@ -212,9 +212,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       state: this.state,
       url: this.url,
       protocol: this.protocol,
-      extensions: this.extensions,
       bufferedAmount: this.bufferedAmount,
-      queue: { messages: this.#queue.length, bytes: this.#queue.bytes },
+      queued: this.#queue.length,
     };
   }
 
@@ -456,7 +455,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   #handle(type: string, callback: unknown): void {
     const handler = this.#handlers[type];
     // As the standard: what is no object is no handler, and what is an object but no function is never called.
-    if (callback === null || (typeof callback !== "object" && typeof callback !== "function")) {
+    if (callback !== Object(callback)) {
       if (handler) this.removeEventListener(type, handler);
       delete this.#handlers[type];
     } else if (handler) {

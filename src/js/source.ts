@@ -32,23 +32,23 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "
 /** Reads the first argument; the exceptions are those of the constructor. */
 export function parseSource(source: Source): Plan {
   if (typeof source === "function") return { seeds: [source], bases: [baseUrl()], fixed: undefined };
+  let fixed: unknown;
   const items: readonly unknown[] = Array.isArray(source) ? source : [source];
-  if (items.length && items.every(isUrl)) {
+  if (items.every(isUrl)) {
     const urls = items.map(parseUrl);
+    const sockets = urls.filter((url) => url.protocol.startsWith("ws"));
     const seeds = urls.map((url) => url.href);
-    const sockets = urls.filter((url) => url.protocol.startsWith("ws")).length;
-    if (!sockets) return { seeds, bases: seeds, fixed: undefined };
-    if (sockets === urls.length) {
-      return { seeds: [], bases: [baseUrl()], fixed: { servers: seeds.map((url) => ({ url })) } };
-    }
-  } else if (items.length && source && typeof source === "object") {
+    if (!sockets.length && seeds.length) return { seeds, bases: seeds, fixed };
+    if (sockets.length === seeds.length) fixed = seeds.map((url) => ({ url }));
+  } else if (typeof source === "object") {
     try {
-      return { seeds: [], bases: [baseUrl()], fixed: plain(source) };
+      fixed = plain(source);
     } catch (error) {
-      throw new EvenkeelError("bad-source", String(error), error);
+      throw new EvenkeelError("bad-source", error);
     }
   }
-  throw new EvenkeelError("bad-source");
+  if (!fixed || !items.length) throw new EvenkeelError("bad-source");
+  return { seeds: [], bases: [baseUrl()], fixed };
 }
 
 /** Asks a seed once. Rejects with the error that says how it failed. */
@@ -86,6 +86,6 @@ export async function ask(
     failure = "list-not-json";
     return { response, document: JSON.parse(text + decoder.decode()) };
   } catch (error) {
-    throw new EvenkeelError(failure, error === undefined ? "" : String(error), error);
+    throw new EvenkeelError(failure, error);
   }
 }

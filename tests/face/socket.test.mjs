@@ -432,8 +432,8 @@ test("after the end the driver is freed, and the snapshot is still there", async
   assert.equal(made.freed, true);
   const { socket } = made;
   assert.deepEqual([socket.state, socket.readyState, socket.servers], ["closed", 3, [SERVER]]);
-  const { attempts, state, queue } = JSON.parse(JSON.stringify(socket.snapshot()));
-  assert.deepEqual([attempts, state, queue], [3, "closed", { messages: 0, bytes: 0 }]);
+  const { attempts, state, queued } = JSON.parse(JSON.stringify(socket.snapshot()));
+  assert.deepEqual([attempts, state, queued], [3, "closed", 0]);
   socket.close();
   socket.reconnect();
   socket.connect();

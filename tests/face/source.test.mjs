@@ -24,10 +24,10 @@ test("seed URLs are seeds, each its own base", () => {
 });
 
 test("ws URLs are a fixed list", () => {
-  assert.deepEqual(parseSource("wss://a.example").fixed, { servers: [{ url: "wss://a.example/" }] });
+  assert.deepEqual(parseSource("wss://a.example").fixed, [{ url: "wss://a.example/" }]);
   const { seeds, fixed } = parseSource(["ws://a.example/1", "wss://b.example/2"]);
   assert.deepEqual(seeds, []);
-  assert.deepEqual(fixed, { servers: [{ url: "ws://a.example/1" }, { url: "wss://b.example/2" }] });
+  assert.deepEqual(fixed, [{ url: "ws://a.example/1" }, { url: "wss://b.example/2" }]);
 });
 
 test("a list given is taken as it is now", () => {

@@ -1,0 +1,65 @@
+// The package as a file: what is in it, and whether tools find their way into it.
+
+import assert from "node:assert/strict";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { install, root, run } from "../support/package.mjs";
+
+let installed;
+before(async () => {
+  installed = await install();
+});
+after(() => installed.remove());
+
+const tool = (path, ...parameters) => run(process.execPath, [join(root, "node_modules", path), ...parameters]);
+
+test("npm pack builds first and packs the product, the licences and nothing of the workshop", async () => {
+  const [packed] = JSON.parse(await run("npm", ["pack", "--dry-run", "--json", "--silent"]));
+  const files = packed.files.map((file) => file.path);
+  const needed = ["index.js", "index.d.ts", "slim.js", "slim.d.ts", "evenkeel.wasm", "server-list.schema.json"];
+  for (const file of [...needed.map((name) => `dist/${name}`), "LICENSE-MIT", "LICENSE-APACHE", "README.md"]) {
+    assert.ok(files.includes(file), `${file} is missing`);
+  }
+  const product = /^(dist\/[\w.-]+\.(js|d\.ts|wasm|json)|package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/;
+  assert.deepEqual(
+    files.filter((file) => !product.test(file)),
+    [],
+  );
+});
+
+test("publint finds nothing", async () => {
+  const output = await tool("publint/src/cli.js", "run", installed.tarball, "--strict");
+  assert.match(output, /All good/);
+});
+
+test("are the types wrong? finds nothing", async () => {
+  // The raw wasm has no types: its importer decides what it becomes.
+  const wasm = ["--exclude-entrypoints", "./evenkeel.wasm"];
+  await tool("@arethetypeswrong/cli/dist/index.js", installed.tarball, "--profile", "esm-only", ...wasm);
+});
+
+for (const [module, moduleResolution] of [
+  ["nodenext", "nodenext"],
+  ["esnext", "bundler"],
+]) {
+  test(`an application in strict TypeScript compiles against the package (${moduleResolution})`, async () => {
+    const folder = join(installed.folder, moduleResolution);
+    await mkdir(folder);
+    const application = await readFile(new URL("site/application.ts", import.meta.url));
+    await writeFile(join(folder, "application.ts"), application);
+    const compilerOptions = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      noEmit: true,
+      target: "es2022",
+      lib: ["es2022", "dom"],
+      types: [],
+      module,
+      moduleResolution,
+    };
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
+    await tool("typescript/bin/tsc", "-p", folder);
+  });
+}

@@ -1,0 +1,35 @@
+// The package as its users have it: packed by npm and installed into a folder of its own.
+
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
+
+/** The project's folder. */
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Runs a program in a folder and gives its output; a failure says all that it printed. */
+export async function run(program, parameters, folder = root) {
+  try {
+    return (await execute(program, parameters, { cwd: folder, maxBuffer: 64 * 1024 * 1024 })).stdout;
+  } catch (error) {
+    throw new Error(`${program} ${parameters.join(" ")}: ${error.message}\n${error.stdout}\n${error.stderr}`);
+  }
+}
+
+/** Packs what dist/ holds now and installs it. `{ folder, tarball, remove() }` */
+export async function install() {
+  const folder = await mkdtemp(join(tmpdir(), "evenkeel-package-"));
+  await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", folder]);
+  const tarball = join(
+    folder,
+    (await readdir(folder)).find((name) => name.endsWith(".tgz")),
+  );
+  await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--offline", tarball], folder);
+  return { folder, tarball, remove: () => rm(folder, { recursive: true, force: true }) };
+}

@@ -295,7 +295,7 @@ impl Client {
 
     /// The losses and failed attempts of the present episode; 0 when all is well.
     pub fn failures(&self) -> u32 {
-        self.episode.as_ref().map_or(0, |episode| episode.failures)
+        self.selector.failures()
     }
 
     /// Works out every server's probability as it is now.
@@ -437,7 +437,10 @@ impl Client {
         let phase = match self.phase {
             Phase::Listing => self.seeds.ready_at(),
             Phase::Waiting(wait) => {
-                let refresh = self.seeds.ready_at().map_or(Instant::NEVER, |at| at.max(wait.refresh_at));
+                let refresh = self
+                    .seeds
+                    .ready_at()
+                    .map_or(Instant::NEVER, |at| at.max(wait.refresh_at));
                 Some(refresh.min(wait.until))
             }
             Phase::Connecting { deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline),
@@ -509,8 +512,7 @@ impl Client {
             }
             Phase::Open { since, .. } if self.episode.is_some() && now >= since + self.config.min_uptime => {
                 self.episode = None;
-                self.selector.failures = 0;
-                self.selector.memory.forget_losses();
+                self.selector.report_success();
             }
             Phase::Closing { attempt, deadline } if now >= deadline => {
                 if let Some(attempt) = attempt {
@@ -572,10 +574,8 @@ impl Client {
 
     /// The table of causes: who is out, and what the wait is for.
     fn trouble(&mut self, now: Instant, server: ServerKey, cause: Cause) {
-        let episode = self.episode(now);
-        episode.failures = episode.failures.saturating_add(1);
-        let failures_after_first = episode.failures - 1;
-        self.selector.failures = failures_after_first;
+        self.episode(now);
+        self.selector.report_failure(server, cause, self.seeds.answer(), now);
         self.detour_around = None;
 
         let why = RetryCause::Server(cause);
@@ -589,15 +589,8 @@ impl Client {
             }
             return;
         }
-        let list = self.selector.in_force().map(|in_force| Arc::clone(&in_force.list));
-        let blamed = matches!(cause, Cause::Refused | Cause::ShortLived);
-        if blamed && self.seeds.answer() {
-            self.selector.memory.eject(server, now);
-        } else if let Some(server) = list.as_ref().and_then(|list| list.server(server)) {
-            // While no seed answers, the trouble may be ours, and costs no server its good name.
-            self.selector.memory.lose(server, now);
-        }
-        if let Some(wish) = list.and_then(|list| list.retry_after) {
+        let wish = self.selector.in_force().and_then(|in_force| in_force.list.retry_after);
+        if let Some(wish) = wish {
             let delay = stay_away(wish, &mut self.random);
             self.wait(now, delay, WaitFor::Pause, why);
         } else {
@@ -688,8 +681,12 @@ impl Client {
     /// Ends a round: every server gets another chance, after a wait and with a new list. Where the list offers no server
     /// at all, it may itself be wrong, and every second round tries one.
     fn nothing_eligible(&mut self, now: Instant) {
-        let offers_any = self.selector.in_force().is_some_and(|in_force| in_force.list.offers_any());
-        if self.episode(now).next_round() && !offers_any
+        let offers_any = self
+            .selector
+            .in_force()
+            .is_some_and(|in_force| in_force.list.offers_any());
+        if self.episode(now).next_round()
+            && !offers_any
             && let Some(guess) = self.selector.guess(&mut self.random)
         {
             return self.connect(now, guess);

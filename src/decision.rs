@@ -100,7 +100,11 @@ impl Assessment {
         draw(random, self.candidates.iter().map(|candidate| candidate.probability))
     }
 
-    fn eligible<'a>(&'a self, list: &'a ServerList, group: &Group) -> impl Iterator<Item = (usize, &'a Server)> + Clone {
+    fn eligible<'a>(
+        &'a self,
+        list: &'a ServerList,
+        group: &Group,
+    ) -> impl Iterator<Item = (usize, &'a Server)> + Clone {
         list.members(group).filter(|&(position, _)| {
             self.candidates
                 .get(position)
@@ -139,7 +143,9 @@ pub fn weigh(list: &ServerList, circumstances: Circumstances, assessment: &mut A
         candidate.probability = 0.0;
     }
     for (index, group) in list.groups().iter().enumerate() {
-        let Some(&tally) = assessment.groups.get(index) else { continue };
+        let Some(&tally) = assessment.groups.get(index) else {
+            continue;
+        };
         if tally.share > 0.0 {
             let arrivals = 1f64.max(psi * tally.slack).max(TURNOVER * tally.users) + displaced * tally.share;
             fill(list, group, tally, arrivals, assessment);
@@ -180,7 +186,10 @@ fn displaced(groups: &[Tally], circumstances: Circumstances) -> f64 {
 fn share_out(groups: &mut [Tally], psi: f64, displaced: f64) {
     let (mut remaining, mut homeless) = (1.0, displaced);
     for group in groups.iter_mut().filter(|group| group.capacity > 0.0) {
-        let expected = 1f64.max(psi.min(ARRIVALS_FOR_ROOM) * group.slack).max(TURNOVER * group.users) + homeless;
+        let expected = 1f64
+            .max(psi.min(ARRIVALS_FOR_ROOM) * group.slack)
+            .max(TURNOVER * group.users)
+            + homeless;
         group.share = remaining * (group.room / expected).min(1.0);
         remaining -= group.share;
         homeless = (homeless - group.room).max(0.0);

@@ -114,13 +114,7 @@ impl Memory {
     }
 
     /// Takes in a newer list, made at `made`. `before` is the one that was in force, and when it was last received.
-    pub fn merge(
-        &mut self,
-        list: &ServerList,
-        made: Instant,
-        before: Option<(&ServerList, Instant)>,
-        now: Instant,
-    ) {
+    pub fn merge(&mut self, list: &ServerList, made: Instant, before: Option<(&ServerList, Instant)>, now: Instant) {
         let last_available = list.unavailable().map(|server| {
             before
                 .and_then(|(list, received)| match list.unavailable_index(server.key) {

@@ -34,8 +34,6 @@ pub(crate) struct Episode {
     floor: Duration,
     /// The users of all servers before the loss.
     users_before: f64,
-    /// Losses and failed attempts.
-    pub(crate) failures: u32,
     /// Whether a server was too busy for us before.
     pub(crate) overloaded: bool,
     /// Rounds that ended with nothing eligible.
@@ -51,7 +49,6 @@ impl Episode {
             since: now,
             floor: Duration::ZERO,
             users_before,
-            failures: 0,
             overloaded: false,
             rounds: 0,
             round_wait: Duration::ZERO,
@@ -92,7 +89,8 @@ impl Episode {
             in_force.made().since(self.since) + rest
         } else {
             let eligible: f64 = eligible(list, assessment).map(|(server, _)| server.users).sum();
-            let unseen = f64::from(selector.failures) / f64::from(selector.failures + 1) * eligible;
+            let failures = f64::from(selector.failures_after_first());
+            let unseen = failures / (failures + 1.0) * eligible;
             let gone = self.users_before - selector.listed_users(now);
             seconds_to_take(selector.memory.lost_users().max(gone) + unseen, list, assessment)
         };

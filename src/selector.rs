@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cause::Cause;
 use crate::decision::{Assessment, Candidate, Circumstances, Exclusion, draw, weigh};
 use crate::list::{ServerKey, ServerList};
 use crate::memory::Memory;
@@ -100,8 +101,7 @@ pub struct Selector {
     in_force: Option<InForce>,
     /// What is remembered of servers in trouble.
     pub memory: Memory,
-    /// Connects that failed after the first of this episode.
-    pub failures: u32,
+    failures: u32,
 }
 
 impl Selector {
@@ -133,6 +133,38 @@ impl Selector {
         true
     }
 
+    /// Trouble with this server: who is out because of it, and for how long. `blame` is false while no seed answers: then
+    /// the trouble may be ours, and costs no server its good name.
+    pub fn report_failure(&mut self, key: ServerKey, cause: Cause, blame: bool, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        match cause {
+            Cause::Overload => {}
+            Cause::Refused | Cause::ShortLived if blame => self.memory.eject(key, now),
+            Cause::Refused | Cause::ShortLived | Cause::SentAway | Cause::Crash => {
+                let list = self.in_force.as_ref().map(|in_force| &in_force.list);
+                if let Some(server) = list.and_then(|list| list.server(key)) {
+                    self.memory.lose(server, now);
+                }
+            }
+        }
+    }
+
+    /// A connection has lasted: the episode is over. Ejections stay.
+    pub fn report_success(&mut self) {
+        self.failures = 0;
+        self.memory.forget_losses();
+    }
+
+    /// Losses and failed attempts of this episode.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// f: those after the first.
+    pub(crate) fn failures_after_first(&self) -> u32 {
+        self.failures.saturating_sub(1)
+    }
+
     /// Works out every server's probability. False if there is no list.
     pub fn assess(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
         let Some(in_force) = &self.in_force else {
@@ -145,25 +177,27 @@ impl Selector {
             None => self.memory.record(key).is_some_and(|record| record.is_lost()),
         };
         assessment.candidates.clear();
-        assessment.candidates.extend(list.servers().iter().map(|server| Candidate {
-            probability: 0.0,
-            excluded: if !server.available {
-                Some(Exclusion::Unavailable)
-            } else if server.draining {
-                Some(Exclusion::Draining)
-            } else if lost(server.key) {
-                Some(Exclusion::Lost)
-            } else if self
-                .memory
-                .record(server.key)
-                .is_some_and(|record| record.is_ejected(now))
-            {
-                Some(Exclusion::Ejected)
-            } else if overrides.overloaded == Some(server.key) {
-                Some(Exclusion::Overloaded)
-            } else {
-                None
-            },
+        assessment.candidates.extend(list.servers().iter().map(|server| {
+            Candidate {
+                probability: 0.0,
+                excluded: if !server.available {
+                    Some(Exclusion::Unavailable)
+                } else if server.draining {
+                    Some(Exclusion::Draining)
+                } else if lost(server.key) {
+                    Some(Exclusion::Lost)
+                } else if self
+                    .memory
+                    .record(server.key)
+                    .is_some_and(|record| record.is_ejected(now))
+                {
+                    Some(Exclusion::Ejected)
+                } else if overrides.overloaded == Some(server.key) {
+                    Some(Exclusion::Overloaded)
+                } else {
+                    None
+                },
+            }
         }));
         let displaced = match overrides.lost {
             None => self.memory.displaced(list, now),
@@ -178,7 +212,7 @@ impl Selector {
         let circumstances = Circumstances {
             age: in_force.age(now),
             displaced,
-            failures: overrides.failures.unwrap_or(self.failures),
+            failures: overrides.failures.unwrap_or(self.failures_after_first()),
         };
         weigh(list, circumstances, assessment);
         true

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::read::{Dropped, Envelope, ListError, Name, Node, Scalar, read};
 use super::ServerList;
+use super::read::{Dropped, Envelope, ListError, Name, Node, Scalar, read};
 
 impl Node for Option<&Value> {
     fn scalar(&self) -> Scalar {

@@ -244,11 +244,7 @@ impl Draft {
     }
 }
 
-fn read_entry<N: Node>(
-    entry: &N,
-    index: u32,
-    resolve: &impl Fn(&str) -> Option<String>,
-) -> Result<Draft, DropReason> {
+fn read_entry<N: Node>(entry: &N, index: u32, resolve: &impl Fn(&str) -> Option<String>) -> Result<Draft, DropReason> {
     if !entry.is_object() {
         return Err(DropReason::NotAnObject);
     }

@@ -1,4 +1,26 @@
 //! The control API: faults on command, and the truth.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /servers` | the list of the fleet `default` |
+//! | `GET /health` | 200 |
+//! | `GET /fleets` | `{fleets}`: the names |
+//! | `POST /fleets` | makes the fleet of a [`FleetSpec`]: 201 with `{name, list, control, servers}`, `list` and `control` absolute URLs |
+//! | `GET /fleets/F` | the truth: [`FleetState`] |
+//! | `DELETE /fleets/F` | 204, and all its sockets are gone |
+//! | `GET /fleets/F/servers` | its list |
+//! | `PATCH /fleets/F/servers` | fields of [`Behaviour`] and [`Load`] for all its servers, with `?priority=N` for one group: `{servers}` |
+//! | `GET /fleets/F/servers/S` | the truth about a server: [`Listed`] |
+//! | `PATCH /fleets/F/servers/S` | fields of [`Behaviour`] and [`Load`]: [`Listed`] |
+//! | `POST /fleets/F/servers/S/close` | `{code, reason}`: closes every open connection, `{closed}` says how many |
+//! | `PATCH /fleets/F/list` | fields of [`ListBehaviour`]: all of them |
+//! | `POST /fleets/F/reset` | every fault taken back, the dead alive: [`FleetState`] |
+//!
+//! Every error is `{error, remedy}`: what happened, and the first thing to do. A change is in force when it is answered;
+//! the list says so when it is next made.
+//!
+//! [`Behaviour`]: crate::behaviour::Behaviour
+//! [`Load`]: crate::behaviour::Load
 
 use std::net::SocketAddr;
 use std::sync::Arc;

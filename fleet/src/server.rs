@@ -47,7 +47,8 @@ enum Life {
         accepting: CancellationToken,
         tasks: TaskTracker,
     },
-    /// The port stays bound, without listening, so that connections are refused and nobody else gets it.
+    /// The port stays bound, without listening: connections are refused, and the system gives it to nobody who wants
+    /// any free port, clients included.
     Dead { port: Option<TcpSocket> },
 }
 

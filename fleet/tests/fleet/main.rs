@@ -1,0 +1,8 @@
+//! The fleet over loopback: real sockets, real HTTP, the real command.
+
+mod api;
+mod command;
+mod connections;
+mod faults;
+mod list;
+mod support;

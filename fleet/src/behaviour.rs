@@ -17,8 +17,9 @@ pub struct Behaviour {
     pub handshake_delay: u32,
     /// The close code of [`Handshake::Drop`]; `None`: TCP just ends, with no close frame. Default 1011.
     pub drop_code: Option<u16>,
-    /// `true`: nothing is accepted, read, written or answered, pings and close frames included; TCP connections
-    /// stay. `false` again: everything goes on where it stopped. Default `false`.
+    /// `true`: nothing is read, written or answered, pings, close frames and new clients included; TCP connections
+    /// stay, and count as open although the client may be gone. `false` again: everything goes on where it stopped.
+    /// Default `false`.
     pub frozen: bool,
     /// Is the server listed as draining? It serves on in any case. Default `false`.
     pub draining: bool,

@@ -369,20 +369,14 @@ fn live(listener: TcpListener, shared: &Arc<Shared>) -> Life {
 }
 
 async fn accept_all(listener: TcpListener, shared: Arc<Shared>, tasks: TaskTracker, stop: CancellationToken) {
-    let mut frozen = shared.frozen.subscribe();
-    // The sender is in `shared`, so that waiting for it cannot fail.
-    while frozen.wait_for(|frozen| !frozen).await.is_ok() {
-        let accepted = tokio::select! {
-            biased;
-            _ = frozen.changed() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
+    loop {
+        match listener.accept().await {
             Ok((stream, _)) => {
                 // Else small answers would wait for more. It only fails if the client has gone again.
                 let _ = stream.set_nodelay(true);
                 let connection = serve(stream, shared.clone());
-                tasks.spawn(supervise(connection, frozen.clone(), stop.clone()));
+                let frozen = shared.frozen.subscribe();
+                tasks.spawn(supervise(connection, frozen, stop.clone()));
             }
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }

@@ -157,7 +157,7 @@ class Row {
     this.#bar.setAttribute("aria-valuenow", shown);
     this.#bar.setAttribute("aria-valuetext", `${shown} of ${capacity}`);
     const listedUsers = server.listed?.users;
-    if (listedUsers !== this.#listedUsers) {
+    if (listedUsers !== this.#listedUsers || listedUsers === users) {
       this.#listedUsers = listedUsers;
       this.#listedAt = performance.now();
     }

@@ -88,6 +88,8 @@ export class ConnectionPanel {
       sentences.push(
         `${explainCause(this.#retry.cause)}; ${wait > 0 ? `next try in ${duration(wait)}` : "trying again"}`,
       );
+    } else if (this.#socket.server) {
+      sentences.push(`trying ${this.#socket.server.id}`);
     }
     return `${sentences.join(": ")}.`;
   }

@@ -5,14 +5,12 @@ const POLL = 500; // ms: quick enough to see a crowd move, slow enough to cost n
 const SLOWEST_POLL = 5_000; // ms between tries while the control API does not answer
 const PATIENCE = 4_000; // ms until a request counts as failed
 
-/** Fires `change` whenever `truth`, `reachable` or `nextTry` may be another one. */
+/** Fires `change` whenever `truth` or `reachable` may be another one. */
 export class Fleet extends EventTarget {
   /** The last answer of `GET /fleets/{name}`, or null before the first. */
   truth = null;
   /** Does the control API answer? Null until that is known. */
   reachable = null;
-  /** `performance.now()` of the next try while it does not. */
-  nextTry = 0;
 
   #address;
   #changes = 0;
@@ -38,7 +36,6 @@ export class Fleet extends EventTarget {
         failures += 1;
         wait = Math.min(SLOWEST_POLL, POLL * 2 ** failures);
         this.reachable = false;
-        this.nextTry = performance.now() + wait;
       }
       this.dispatchEvent(new Event("change"));
       await new Promise((resolve) => setTimeout(resolve, wait));
@@ -72,7 +69,7 @@ export class Fleet extends EventTarget {
     await this.#readNow();
   }
 
-  /** Everything back to how it began. */
+  /** Every fault off, and every dead server up; base loads stay as they are. */
   async reset() {
     await this.#send("POST", "/reset");
     await this.#readNow();

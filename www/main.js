@@ -5,7 +5,6 @@ import { ConnectionPanel } from "./connection.js";
 import { Crowd, CrowdPanel, LARGEST_CROWD } from "./crowd.js";
 import { setText } from "./dom.js";
 import { Fleet } from "./fleet.js";
-import { count } from "./format.js";
 import { ListMode } from "./listmode.js";
 import { Messages } from "./messages.js";
 import { record } from "./recorder.js";
@@ -101,10 +100,12 @@ function renderFleet(socket) {
   const { truth, reachable } = fleet;
   const banner = at("fleet-problem");
   banner.hidden = reachable !== false;
+  // The same words as long as it lasts: they are read out once.
   if (reachable === false) {
-    const wait = Math.max(0, Math.ceil((fleet.nextTry - performance.now()) / 1000));
-    const shown = truth ? "What is shown here is what was known last." : "";
-    setText(banner, `The fleet's control address does not answer; trying again in ${count(wait, "second")}. ${shown}`);
+    const shown = truth
+      ? "What is shown here is what was known last; trying again every few seconds."
+      : "Trying again.";
+    setText(banner, `The fleet’s control address does not answer. ${shown}`);
   }
   at("bars").classList.toggle("stale", reachable === false);
   if (!truth) return;

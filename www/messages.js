@@ -81,19 +81,21 @@ export class Messages {
 
   #send(text) {
     if (!this.#socket) return false;
-    const queued = this.#socket.snapshot().queue.messages;
+    const at = performance.now();
+    const message = { text, at, sentAt: at, status: "queued" };
+    // Before it is sent, as it may be dropped at once.
+    this.#pending.push(message);
+    const queued = this.#socket.snapshot().queued;
     try {
       this.#socket.send(text);
     } catch (error) {
+      this.#pending.pop();
       this.#timeline.add("send", `not sent: ${error.message}`, { tone: "bad", note: error.remedy });
       if (this.#timer !== null) this.#toggle();
       return false;
     }
-    const at = performance.now();
-    const status = this.#socket.snapshot().queue.messages > queued ? "queued" : "flying";
-    const message = { text, at, sentAt: at, status };
+    if (message.status === "queued" && this.#socket.snapshot().queued === queued) message.status = "flying";
     this.#totals.sent += 1;
-    this.#pending.push(message);
     if (this.#pending.length > REMEMBERED) this.#pending.shift();
     this.#recent.push(message);
     if (this.#recent.length > STRIP) this.#recent.shift();

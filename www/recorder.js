@@ -3,6 +3,8 @@
 import { count, duration, percent } from "./format.js";
 import { explainCause, explainClose, explainReason } from "./words.js";
 
+const VERSION = 8; // characters of a version: a hash needs no more to be told from the next
+
 /** Writes every event of `socket` into `timeline`, messages excepted. */
 export function record(socket, timeline) {
   let version = null;
@@ -18,7 +20,9 @@ export function record(socket, timeline) {
     if (list.version === version && list.dropped.length === 0) return;
     version = list.version;
     const dropped = list.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", ");
-    timeline.add("list", `${count(list.servers, "server")}, version ${list.version}`, { note: dropped });
+    timeline.add("list", `${count(list.servers, "server")}, version ${list.version.slice(0, VERSION)}`, {
+      note: dropped,
+    });
   });
   socket.addEventListener("decision", ({ server, group, probability, reason }) => {
     const text = `${server.id}, with a chance of ${percent(probability)}, in group ${group}`;

@@ -17,6 +17,7 @@ const CAUSES = {
   "short-lived": "the connection did not last",
   "sent-away": "the server sent its clients away",
   overload: "the server has too much to do",
+  "nothing-eligible": "no server can be chosen",
   "seed-timeout": "the list took too long",
   "seed-unreachable": "the list cannot be reached",
   "seed-overloaded": "the list’s server has too much to do",

@@ -14,7 +14,7 @@ use crate::decision::Assessment;
 use crate::list::{ServerKey, ServerList};
 use crate::queue::Episode;
 use crate::random::Random;
-use crate::seeds::{RequestId, Seeds, stay_away};
+use crate::seeds::{RequestId, Seeds, wish_to_stay_away};
 use crate::selector::{Decision, Overrides, Selector};
 use crate::time::{Duration, Instant};
 
@@ -215,7 +215,7 @@ enum WaitFor {
     Turn,
     /// The detour around an overloaded server: goes without looking at the list again.
     Detour,
-    /// A pause: the seed asked for it, or nothing was eligible.
+    /// A pause: nothing was eligible.
     Pause,
 }
 
@@ -339,7 +339,7 @@ impl Client {
         retry_after: Option<Duration>,
     ) {
         if self.seeds.settle(request) {
-            self.seed_failed(now, failure, retry_after);
+            self.seed_failed(now, failure, retry_after.and_then(wish_to_stay_away));
         }
     }
 
@@ -376,6 +376,7 @@ impl Client {
                 server,
                 since,
             } if current == attempt => {
+                self.end_episode_if_stable(now);
                 let cause = Cause::of_close(code, now.since(since), self.config.min_uptime);
                 (server, cause)
             }
@@ -422,13 +423,14 @@ impl Client {
     pub fn handle_reconnect(&mut self) {
         match self.phase {
             Phase::Idle => return self.handle_start(),
-            Phase::Closing { .. } | Phase::Closed | Phase::Listing => return,
+            Phase::Closing { .. } | Phase::Closed => return,
             Phase::Connecting { attempt, .. } | Phase::Open { attempt, .. } => {
                 self.outbox.push_back(Command::Abandon { attempt });
                 self.outbox.push_back(Command::Lost { is_final: false });
             }
-            Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking { .. } | Phase::Deciding => {}
+            Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking { .. } | Phase::Deciding => {}
         }
+        self.seeds.end_pause();
         self.phase = Phase::Listing;
     }
 
@@ -510,10 +512,7 @@ impl Client {
                 self.outbox.push_back(Command::Lost { is_final: false });
                 self.trouble(now, server, Cause::Overload);
             }
-            Phase::Open { since, .. } if self.episode.is_some() && now >= since + self.config.min_uptime => {
-                self.episode = None;
-                self.selector.report_success();
-            }
+            Phase::Open { .. } => return self.end_episode_if_stable(now),
             Phase::Closing { attempt, deadline } if now >= deadline => {
                 if let Some(attempt) = attempt {
                     self.outbox.push_back(Command::Abandon { attempt });
@@ -523,6 +522,19 @@ impl Client {
             _ => return false,
         }
         true
+    }
+
+    /// A connection that has lasted ends the episode, even if the timer that would have said so comes late.
+    fn end_episode_if_stable(&mut self, now: Instant) -> bool {
+        let stable = match self.phase {
+            Phase::Open { since, .. } => self.episode.is_some() && now >= since + self.config.min_uptime,
+            _ => false,
+        };
+        if stable {
+            self.episode = None;
+            self.selector.report_success();
+        }
+        stable
     }
 
     fn fetch(&mut self, now: Instant) -> bool {
@@ -589,14 +601,8 @@ impl Client {
             }
             return;
         }
-        let wish = self.selector.in_force().and_then(|in_force| in_force.list.retry_after);
-        if let Some(wish) = wish {
-            let delay = stay_away(wish, &mut self.random);
-            self.wait(now, delay, WaitFor::Pause, why);
-        } else {
-            self.episode(now).queue_from(now);
-            self.phase = Phase::Queueing(why);
-        }
+        self.episode(now).queue_from(now);
+        self.phase = Phase::Queueing(why);
     }
 
     fn go_to_the_back(&mut self, now: Instant, why: RetryCause) {
@@ -612,10 +618,13 @@ impl Client {
         self.assess(now, assessment);
         let Some(episode) = &self.episode else { return now };
         let length = episode.length(&self.selector, assessment, now);
-        let until = episode.turn(length);
+        let list = self.selector.in_force().map(|in_force| &*in_force.list);
+        let wish = list.and_then(|list| list.retry_after);
+        let until = episode.turn(length, wish);
         let (low, high) = if first { (0.0, 1.0) } else { REFRESH_JITTER };
-        let refresh_every = self.selector.in_force().map(|in_force| {
-            let least = in_force.list.ttl.max(SHORTEST_REFRESH);
+        // To stay away is to leave the seed alone as well.
+        let refresh_every = list.filter(|_| wish.is_none()).map(|list| {
+            let least = list.ttl.max(SHORTEST_REFRESH);
             least.max(length / REFRESHES_PER_QUEUE)
         });
         let refresh_at = match refresh_every {

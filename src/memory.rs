@@ -148,11 +148,17 @@ impl Memory {
         lost + self.unavailable_users(list, now)
     }
 
-    /// Σ users of unavailable servers, for a minute after each was last seen available.
+    /// Σ users of unavailable servers, for a minute after each was last seen available: in a list, or by being connected to
+    /// it. (Without the latter a loss would never count after a list that is older than a minute.)
     pub fn unavailable_users(&self, list: &ServerList, now: Instant) -> f64 {
         list.unavailable()
             .zip(&self.last_available)
-            .filter(|&(_, &at)| now < at + DISPLACED_FOR)
+            .filter(|&(server, &listed)| {
+                let lost = self
+                    .record(server.key)
+                    .map_or(Instant::LONG_AGO, |record| record.lost_at);
+                now < listed.max(lost) + DISPLACED_FOR
+            })
             .map(|(server, _)| server.users)
             .sum()
     }

@@ -8,6 +8,7 @@ use crate::decision::Assessment;
 use crate::list::{Server, ServerList};
 use crate::memory::LOSS_NOTICED_AFTER;
 use crate::random::Random;
+use crate::seeds::stay_away;
 use crate::selector::Selector;
 use crate::time::{Duration, Instant};
 
@@ -72,9 +73,14 @@ impl Episode {
         self.floor = (self.floor * 2.0).max(fleet).max(SHORTEST_FLOOR).min(LONGEST);
     }
 
-    /// When it is this client's turn in a queue of this length.
-    pub(crate) fn turn(&self, length: Duration) -> Instant {
-        self.since + length * self.place
+    /// When it is this client's turn in a queue of this length. Where the list asks clients to stay away for so long, that
+    /// counts instead, but for the floor: a busy server is given the time that it needs.
+    pub(crate) fn turn(&self, length: Duration, wish: Option<Duration>) -> Instant {
+        self.since
+            + match wish {
+                Some(wish) => stay_away(wish, self.place).max(self.floor * self.place),
+                None => length * self.place,
+            }
     }
 
     /// W: how long the queue is, as far as the list in force tells. `assessment` is the list's, made now.

@@ -10,6 +10,8 @@ use crate::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_secs(1.0);
 /// The longest pause is drawn from zero up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60.0);
+/// Bounds of the time that clients can be asked to stay away: never so short that they spin, never so long that they hang.
+const STAY_AWAY_BOUNDS: (Duration, Duration) = (Duration::from_secs(1.0), Duration::from_secs(3_600.0));
 
 /// Names one request to a seed, so that late answers can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,11 @@ impl Seeds {
         self.in_flight.take().map(|(request, _)| request)
     }
 
+    /// Ends a pause: the application wants to know now.
+    pub(crate) fn end_pause(&mut self) {
+        self.not_before = Instant::LONG_AGO;
+    }
+
     /// The seed gave a list.
     pub(crate) fn succeeded(&mut self) {
         self.failed = 0;
@@ -103,7 +110,7 @@ impl Seeds {
             self.turns = self.turns.saturating_add(1);
             self.not_before = now
                 + match retry_after {
-                    Some(wish) => stay_away(wish, random),
+                    Some(wish) => stay_away(wish, random.between(0.0, 1.0)),
                     None => random.jitter(most),
                 };
         }
@@ -111,7 +118,14 @@ impl Seeds {
     }
 }
 
-/// How long to stay away when somebody asked for it: everyone was given the same number, so some more at random.
-pub(crate) fn stay_away(wish: Duration, random: &mut Random) -> Duration {
-    wish * random.between(1.0, 1.5)
+/// What clients are asked for, within bounds. Zero asks for nothing: the usual waits stay in force.
+pub(crate) fn wish_to_stay_away(wish: Duration) -> Option<Duration> {
+    let (least, most) = STAY_AWAY_BOUNDS;
+    (wish > Duration::ZERO).then(|| wish.max(least).min(most))
+}
+
+/// How long to stay away when somebody asked for it: everyone was given the same number, so up to half as long again, by a
+/// place from 0 to 1 drawn at random.
+pub(crate) fn stay_away(wish: Duration, place: f64) -> Duration {
+    wish * (1.0 + place / 2.0)
 }

@@ -202,8 +202,9 @@ impl Selector {
         let displaced = match overrides.lost {
             None => self.memory.displaced(list, now),
             Some(lost) => {
-                let lost: f64 = (lost.iter().filter_map(|&key| list.server(key)))
-                    .filter(|server| server.available)
+                // By the list, not by what was handed in: each server counts once.
+                let lost: f64 = (list.servers().iter())
+                    .filter(|server| server.available && lost.contains(&server.key))
                     .map(|server| server.users)
                     .sum();
                 lost + self.memory.unavailable_users(list, now)

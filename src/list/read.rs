@@ -6,6 +6,7 @@
 use core::cmp::Ordering;
 
 use super::{Group, PRIORITY_OF_GARBAGE, Server, ServerKey, ServerList};
+use crate::seeds::wish_to_stay_away;
 use crate::time::Duration;
 
 /// The most servers a list may have; the entries behind are dropped.
@@ -16,8 +17,6 @@ pub const MAX_URL_CHARS: usize = 2_048;
 pub const DEFAULT_TTL: Duration = Duration::from_secs(10.0);
 const MIN_TTL: Duration = Duration::from_secs(1.0);
 const MAX_TTL: Duration = Duration::from_secs(3_600.0);
-/// The longest a seed can ask clients to stay away.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600.0);
 /// Counts and sizes outside of this are garbage: sums of ten thousand must stay finite and exact.
 const MAX_COUNT: f64 = 1e12;
 const MIN_SIZE: f64 = 1e-6;
@@ -192,7 +191,7 @@ pub fn read<N: Node>(
     let ttl = seconds(&document.member(Name::Ttl))
         .or(envelope.max_age)
         .unwrap_or(DEFAULT_TTL);
-    let retry_after = seconds(&document.member(Name::RetryAfter));
+    let retry_after = seconds(&document.member(Name::RetryAfter)).and_then(wish_to_stay_away);
     let mut version = Hash::new();
     match document.member(Name::Version).scalar() {
         Scalar::Text(text) => version.text(&text),
@@ -203,7 +202,7 @@ pub fn read<N: Node>(
     let list = ServerList {
         age,
         ttl: ttl.max(MIN_TTL).min(MAX_TTL),
-        retry_after: retry_after.map(|span| span.min(MAX_RETRY_AFTER)),
+        retry_after,
         version: version.0,
         ..complete(drafts, by_key)
     };

@@ -14,7 +14,7 @@ use super::answer::{envelope, failure, read_document, refusal};
 use super::face::{Face, Settings, clear_timeout, monotonic_now, random_seed, set_timeout};
 use super::view::{self, Closing, Document};
 use crate::cause::{SeedFailure, is_final};
-use crate::client::{AttemptId, Client, Command, Config, State};
+use crate::client::{AttemptId, Client, Command, Config, RetryCause, State};
 use crate::decision::Assessment;
 use crate::list::read::Envelope;
 use crate::seeds::RequestId;
@@ -115,14 +115,14 @@ impl Driver {
 
     /// Leaves `idle`.
     pub fn start(&self) {
-        self.0.core.borrow_mut().client.handle_start();
+        self.0.with_client(Client::handle_start);
         self.0.pump();
     }
 
     /// Closes for good; the arguments are those of `WebSocket.close()`, checked.
     pub fn close(&self, code: Option<u16>, reason: String) {
         self.0.farewell.replace((code, reason));
-        self.0.core.borrow_mut().client.handle_close(now());
+        self.0.with_client(|client| client.handle_close(now()));
         self.0.pump();
     }
 
@@ -135,7 +135,7 @@ impl Driver {
             ..Closing::abnormal()
         });
         self.0.closing.replace(closing);
-        self.0.core.borrow_mut().client.handle_reconnect();
+        self.0.with_client(Client::handle_reconnect);
         self.0.pump();
     }
 
@@ -202,6 +202,11 @@ impl Inner {
         ask(&self.core.borrow().client)
     }
 
+    /// Hands an event to the core; it is not borrowed any more when this returns.
+    fn with_client<T>(&self, tell: impl FnOnce(&mut Client) -> T) -> T {
+        tell(&mut self.core.borrow_mut().client)
+    }
+
     /// Carries out what is to be done, and sets the timer for what is to be done later.
     fn pump(&self) {
         if self.pumping.replace(true) {
@@ -244,7 +249,10 @@ impl Inner {
                 self.face.closed(&view::to_js(&closing));
             }
             Command::Retry(retry) => {
-                let code = self.seed_error.take();
+                let code = match retry.cause {
+                    RetryCause::Seed(_) => self.seed_error.take(),
+                    _ => JsValue::UNDEFINED,
+                };
                 self.face.emit("retry", &view::retry(&retry, &code));
             }
         }
@@ -279,8 +287,7 @@ impl Inner {
 
     fn list_failed(&self, request: RequestId, failure: SeedFailure, retry_after: Option<Duration>, code: &str) {
         self.seed_error.replace(JsValue::from_str(code));
-        let client = &mut self.core.borrow_mut().client;
-        client.handle_list_failed(now(), request, failure, retry_after);
+        self.with_client(|client| client.handle_list_failed(now(), request, failure, retry_after));
     }
 
     /// Reads a document and hands it to the core. A request names the seed's; without one it is the application's own.
@@ -336,7 +343,7 @@ impl Inner {
             }
             Err(_) => {
                 let code = Closing::abnormal().code;
-                self.core.borrow_mut().client.handle_closed(now(), attempt, code, true);
+                self.with_client(|client| client.handle_closed(now(), attempt, code, true));
             }
         }
     }
@@ -378,7 +385,7 @@ impl Inner {
 
     fn on_open(&self, event: Event) {
         if let Some(attempt) = self.attempt_of(&event) {
-            self.core.borrow_mut().client.handle_open(now(), attempt);
+            self.with_client(|client| client.handle_open(now(), attempt));
             self.pump();
         }
     }
@@ -403,8 +410,7 @@ impl Inner {
             errored,
             is_final: false,
         }));
-        let client = &mut self.core.borrow_mut().client;
-        client.handle_closed(now(), attempt, event.code(), reconnect);
+        self.with_client(|client| client.handle_closed(now(), attempt, event.code(), reconnect));
         self.pump();
     }
 

@@ -78,7 +78,7 @@ for (const browser of BROWSERS) {
         );
         assert.deepEqual({ texts, bytes, blob }, { texts: ["", "grüß 🚢"], bytes: [0, 255, 7], blob: [1, 2] });
         assert.deepEqual(await connections(), { [id]: 1 });
-        assert.deepEqual(page.problems(), []);
+        assert.deepEqual(await page.problems(), []);
       });
     }
 

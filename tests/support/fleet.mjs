@@ -71,6 +71,11 @@ export class Fleet {
     return request("POST", `${this.#control}/servers/${id}/close`, { code, reason });
   }
 
+  /** Ends every fault. */
+  reset() {
+    return request("POST", `${this.#control}/reset`);
+  }
+
   /** Ends it, with all its connections. */
   remove() {
     return request("DELETE", this.#control);

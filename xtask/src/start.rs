@@ -9,11 +9,11 @@ use crate::fleet::Fleet;
 
 const HOST: &str = "127.0.0.1";
 
-/// Small enough that a crowd from one page (150 sockets) fills the first group to the point where
-/// it spills into the second.
+/// Small enough that a crowd from one page (150 sockets) fills the first group to the point where it begins to spill
+/// into the second.
 const GROUPS: [&str; 2] = [
-    "priority=0,count=3,capacity=100,base=30",
-    "priority=1,count=2,capacity=100,base=10",
+    "priority=0,count=3,capacity=80,base=20",
+    "priority=1,count=2,capacity=80,base=5",
 ];
 
 /// Builds everything, serves the page and runs until Ctrl-C.

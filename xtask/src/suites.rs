@@ -20,6 +20,8 @@ use crate::setup;
 pub(crate) enum Name {
     /// The core, the fleet and the tools, natively
     Native,
+    /// What of the face needs neither wasm nor browser
+    Face,
     /// The browser driver in headless Chromium
     Chromium,
     /// The same in headless Firefox
@@ -40,6 +42,7 @@ impl Name {
     fn command(self) -> Result<Command> {
         match self {
             Self::Native => Ok(project::cargo(["test", "--profile", "tools", "--workspace"])),
+            Self::Face => in_node("tests/face"),
             Self::Chromium => Ok(in_browser(Browser::Chromium)),
             Self::Firefox => Ok(in_browser(Browser::Firefox)),
             Self::Package => in_node("tests/package"),

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -41,7 +42,13 @@ impl Name {
     /// The command that runs it, everything it needs having been built.
     fn command(self) -> Result<Command> {
         match self {
-            Self::Native => Ok(project::cargo(["test", "--profile", "tools", "--workspace"])),
+            Self::Native => Ok(project::cargo([
+                "test",
+                "--profile",
+                "tools",
+                "--workspace",
+                "--no-fail-fast",
+            ])),
             Self::Face => in_node("tests/face"),
             Self::Chromium => Ok(in_browser(Browser::Chromium)),
             Self::Firefox => Ok(in_browser(Browser::Firefox)),
@@ -54,7 +61,7 @@ impl Name {
 /// The wasm tests: every `tests/web*.rs`, in this browser. `test-runner` brings their fleet.
 fn in_browser(browser: Browser) -> Command {
     let mut command = project::cargo(["test", "--profile", "tools", "-p", "evenkeel"]);
-    command.args(["--target", "wasm32-unknown-unknown", "--test", "web*"]);
+    command.args(["--target", "wasm32-unknown-unknown", "--test", "web*", "--no-fail-fast"]);
     command.env("EVENKEEL_BROWSER", browser.name());
     command
 }
@@ -114,14 +121,13 @@ fn run_one(name: Name) -> Result<Outcome> {
     std::io::stdout().flush()?;
     let start = Instant::now();
     let log = project::scratch("suites")?.join(format!("{title}.log"));
-    let file = File::create(&log).with_context(|| format!("{} cannot be made", log.display()))?;
-    let mut command = name.command()?;
-    command.stdout(file.try_clone()?).stderr(file);
-    let status = Group::spawn(&mut command)?.wait()?;
-    let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
+    let (success, output) = match recorded(name, &log) {
+        Ok(finished) => finished,
+        Err(error) => (false, format!("{error:#}")),
+    };
     let count = Count::of(&output);
     // Nothing was tested when nothing was counted: a glob or a filter that no longer fits.
-    let ok = status.success() && count.passed > 0;
+    let ok = success && count.passed > 0;
     println!(
         "{:<7}{:>7.1} s {:>5} passed {:>3} failed",
         if ok { "ok" } else { "FAILED" },
@@ -130,6 +136,15 @@ fn run_one(name: Name) -> Result<Outcome> {
         count.failed,
     );
     Ok(Outcome { ok, count, output })
+}
+
+/// Whether the suite's command succeeded, and what it printed.
+fn recorded(name: Name, log: &Path) -> Result<(bool, String)> {
+    let mut command = name.command()?;
+    let file = File::create(log).with_context(|| format!("{} cannot be made", log.display()))?;
+    command.stdout(file.try_clone()?).stderr(file);
+    let status = Group::spawn(&mut command)?.wait()?;
+    Ok((status.success(), String::from_utf8_lossy(&fs::read(log)?).into_owned()))
 }
 
 fn title(name: Name) -> String {

@@ -178,10 +178,8 @@ enum Phase {
     /// There was trouble; the place in the queue is yet to be worked out.
     Queueing(RetryCause),
     Waiting(Wait),
-    /// The wait is over; one look at the list before going.
-    Checking {
-        queued: bool,
-    },
+    /// A look at the list before going.
+    Checking(Check),
     Deciding,
     Connecting {
         attempt: AttemptId,
@@ -198,6 +196,17 @@ enum Phase {
         deadline: Instant,
     },
     Closed,
+}
+
+/// What a look at the list is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// A newer list came while it waits its turn.
+    Queue,
+    /// Its turn has come.
+    Turn,
+    /// A pause is over.
+    Pause,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -428,7 +437,7 @@ impl Client {
                 self.outbox.push_back(Command::Abandon { attempt });
                 self.outbox.push_back(Command::Lost { is_final: false });
             }
-            Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking { .. } | Phase::Deciding => {}
+            Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking(_) | Phase::Deciding => {}
         }
         self.seeds.end_pause();
         self.phase = Phase::Listing;
@@ -489,19 +498,19 @@ impl Client {
                 self.retry(turn.since(now), why);
             }
             Phase::Waiting(wait) if now >= wait.until => {
-                self.phase = match wait.what {
-                    WaitFor::Detour => Phase::Deciding,
-                    WaitFor::Turn | WaitFor::Pause => {
-                        self.fetch(now);
-                        Phase::Checking {
-                            queued: wait.what == WaitFor::Turn,
-                        }
-                    }
+                let check = match wait.what {
+                    WaitFor::Detour => None,
+                    WaitFor::Turn => Some(Check::Turn),
+                    WaitFor::Pause => Some(Check::Pause),
+                };
+                if check.is_some() {
+                    self.fetch(now);
                 }
+                self.phase = check.map_or(Phase::Deciding, Phase::Checking);
             }
             Phase::Waiting(wait) if now >= wait.refresh_at => return self.refresh(now, wait),
-            Phase::Checking { .. } if self.seeds.in_flight() => return false,
-            Phase::Checking { queued } => self.go_or_wait_on(now, queued, assessment),
+            Phase::Checking(_) if self.seeds.in_flight() => return false,
+            Phase::Checking(check) => self.go_or_wait_on(now, check, assessment),
             Phase::Deciding => self.decide(now, assessment),
             Phase::Connecting {
                 attempt,
@@ -573,7 +582,7 @@ impl Client {
             what: WaitFor::Turn, ..
         }) = self.phase
         {
-            self.phase = Phase::Checking { queued: true };
+            self.phase = Phase::Checking(Check::Queue);
         }
     }
 
@@ -653,11 +662,16 @@ impl Client {
         true
     }
 
-    /// The list has been looked at: "not yet" means to wait on.
-    fn go_or_wait_on(&mut self, now: Instant, queued: bool, assessment: &mut Assessment) {
+    /// The list has been looked at: "not yet" means to wait on. But while the missing users stay away, the turn moves on as
+    /// time goes by, and each look finds it half as far ahead as the one before: what is left is not worth another look.
+    fn go_or_wait_on(&mut self, now: Instant, check: Check, assessment: &mut Assessment) {
+        let early = match check {
+            Check::Turn => SHORTEST_REFRESH,
+            Check::Queue | Check::Pause => Duration::ZERO,
+        };
         if self.selector.in_force().is_none() {
             self.phase = Phase::Listing;
-        } else if !queued || self.queue(now, false, assessment) <= now {
+        } else if check == Check::Pause || self.queue(now, false, assessment) <= now + early {
             self.phase = Phase::Deciding;
         }
     }

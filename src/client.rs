@@ -34,7 +34,7 @@ pub struct AttemptId(pub u32);
 /// What a client is set to.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
-    /// The number of seeds; 0 for a fixed list.
+    /// The number of seeds; 0 for a fixed list, which must be given before the start: nobody else would bring one.
     pub seeds: u16,
     /// How long a seed may take to answer.
     pub seed_timeout: Duration,
@@ -562,9 +562,10 @@ impl Client {
 
     fn seed_failed(&mut self, now: Instant, failure: SeedFailure, retry_after: Option<Duration>) {
         let turn_over = self.seeds.failed(now, retry_after, &mut self.random);
-        if self.phase != Phase::Listing {
+        if self.selector.in_force().is_some() || !matches!(self.phase, Phase::Listing | Phase::Checking(_)) {
             return;
         }
+        self.phase = Phase::Listing;
         let cause = RetryCause::Seed(failure);
         if turn_over && failure == SeedFailure::Overloaded && retry_after.is_none() {
             // No list to choose another server from, so at once to what follows the detour.
@@ -589,8 +590,9 @@ impl Client {
     /// The present episode; begins one if all was well so far.
     fn episode(&mut self, now: Instant) -> &mut Episode {
         let users_before = self.selector.listed_users(now);
-        self.episode
-            .get_or_insert_with(|| Episode::new(now, users_before, &mut self.random))
+        let episode = self.episode.get_or_insert_with(|| Episode::new(now, &mut self.random));
+        episode.users_were(users_before);
+        episode
     }
 
     /// The table of causes: who is out, and what the wait is for.

@@ -44,15 +44,22 @@ pub(crate) struct Episode {
 }
 
 impl Episode {
-    pub(crate) fn new(now: Instant, users_before: f64, random: &mut Random) -> Self {
+    pub(crate) fn new(now: Instant, random: &mut Random) -> Self {
         Self {
             place: random.between(0.0, 1.0),
             since: now,
             floor: Duration::ZERO,
-            users_before,
+            users_before: 0.0,
             overloaded: false,
             rounds: 0,
             round_wait: Duration::ZERO,
+        }
+    }
+
+    /// How many users there are, unless that is known from before. (An episode may begin before there is any list.)
+    pub(crate) fn users_were(&mut self, users: f64) {
+        if self.users_before == 0.0 {
+            self.users_before = users;
         }
     }
 

@@ -1,0 +1,273 @@
+//! Seeds that are down, hang, answer garbage or have too much to do.
+
+use evenkeel::cause::SeedFailure;
+use evenkeel::client::{Config, RetryCause, State};
+
+use crate::support::at;
+use crate::world::{Answer, Happened, Manner, World};
+
+fn unreachable() -> Answer {
+    Answer::Fails(SeedFailure::Unreachable, None)
+}
+
+fn with_seeds(seeds: &[Answer]) -> World {
+    let mut world = World::of_three();
+    world.seeds = seeds.to_vec();
+    world
+}
+
+#[test]
+fn a_dead_first_seed_costs_nothing_where_a_second_lives() {
+    let mut world = with_seeds(&[unreachable(), Answer::List]);
+    let client = world.start(1);
+    world.run_for(1.0);
+    let asked: Vec<u16> = world.fetches(client, 0.0).iter().map(|fetch| fetch.1).collect();
+    assert_eq!(asked, [0, 1]);
+    let (when, retry) = world.retries(client, 0.0)[0];
+    assert_eq!(retry.cause, RetryCause::Seed(SeedFailure::Unreachable));
+    assert_eq!((retry.delay.as_millis(), retry.attempt), (0.0, 0));
+    assert!(when < 0.1 && world.opened_at(client, 0.0).unwrap() < 0.2);
+}
+
+#[test]
+fn the_seed_that_answered_is_asked_first_the_next_time() {
+    let mut world = with_seeds(&[unreachable(), Answer::List]).with_one_settled(1);
+    let server = world.server_of(0).unwrap();
+    world.kill(server);
+    world.run_for(60.0);
+    assert_eq!(world.state(0), State::Open);
+    let later = world.fetches(0, 30.0);
+    assert!(!later.is_empty() && later.iter().all(|fetch| fetch.1 == 1), "{later:?}");
+}
+
+#[test]
+fn a_hanging_seed_is_given_up_after_its_timeout_and_the_next_is_asked() {
+    let mut world = with_seeds(&[Answer::Nothing, Answer::Nothing, Answer::List]);
+    let client = world.start(1);
+    world.run_for(20.0);
+    let asked = world.fetches(client, 0.0);
+    assert_eq!(asked.iter().map(|fetch| fetch.1).collect::<Vec<_>>(), [0, 1, 2]);
+    assert!(
+        (asked[1].0 - 5.0).abs() < 0.01 && (asked[2].0 - 10.0).abs() < 0.01,
+        "{asked:?}"
+    );
+    let cancelled = world
+        .since(client, 0.0)
+        .into_iter()
+        .filter(|(_, what)| *what == Happened::Cancelled);
+    assert_eq!(cancelled.count(), 2);
+    let opened = world.opened_at(client, 0.0).unwrap();
+    assert!(opened < 10.2, "{opened}");
+}
+
+#[test]
+fn a_lone_hanging_seed_is_asked_again_and_again_with_longer_pauses() {
+    let mut world = with_seeds(&[Answer::Nothing]);
+    let client = world.start(1);
+    world.run_for(1_800.0);
+    let asked = world.fetches(client, 0.0);
+    // 5 s of timeout and 30 s of pause on average, once the pauses are at their longest.
+    assert!((30..100).contains(&asked.len()), "{}", asked.len());
+    for pair in asked.windows(2) {
+        let gap = pair[1].0 - pair[0].0;
+        assert!((5.0..=65.01).contains(&gap), "{gap}");
+    }
+    assert_eq!(world.state(client), State::Connecting);
+    let timeouts = world.retries(client, 0.0);
+    assert!(
+        timeouts
+            .iter()
+            .all(|(_, retry)| retry.cause == RetryCause::Seed(SeedFailure::Timeout))
+    );
+}
+
+#[test]
+fn a_seed_that_answers_garbage_is_passed_over_like_a_dead_one() {
+    let mut world = with_seeds(&[Answer::Fails(SeedFailure::BadList, None), Answer::List]);
+    let client = world.start(1);
+    world.run_for(1.0);
+    assert_eq!(world.state(client), State::Open);
+    assert_eq!(
+        world.retries(client, 0.0)[0].1.cause,
+        RetryCause::Seed(SeedFailure::BadList)
+    );
+}
+
+#[test]
+fn a_seed_that_is_down_at_start_and_back_after_five_seconds_is_found_again_within_seconds() {
+    let mut waits = Vec::new();
+    for seed in 0..200 {
+        let mut world = with_seeds(&[unreachable()]);
+        let client = world.start(seed);
+        world.run_for(5.0);
+        assert_eq!(world.state(client), State::Connecting);
+        // Full jitter may ask soon, but doubles: no storm.
+        let asked = world.fetches(client, 0.0).len();
+        assert!((2..=20).contains(&asked), "seed {seed}: {asked} requests");
+        world.seeds = vec![Answer::List];
+        assert!(world.run_until(60.0, World::all_open), "seed {seed}: never came back");
+        waits.push(world.now - 5.0);
+    }
+    waits.sort_by(f64::total_cmp);
+    // The pause under way is U(0, 8 s) or so; who drew short ones before has a longer one now.
+    assert!(
+        waits[100] < 5.0 && waits[180] < 20.0 && waits[199] < 35.0,
+        "median {}, worst {}",
+        waits[100],
+        waits[199]
+    );
+}
+
+#[test]
+fn pauses_double_up_to_a_minute_and_a_list_sets_them_back() {
+    let mut longest: f64 = 0.0;
+    for seed in 0..20 {
+        let mut world = with_seeds(&[unreachable()]);
+        let client = world.start(seed);
+        world.run_for(3_600.0);
+        for (n, (_, retry)) in world.retries(client, 0.0).iter().enumerate() {
+            let most = 2f64.powi(i32::try_from(n).unwrap().min(6)).min(60.0);
+            assert!(
+                retry.delay.as_secs() <= most,
+                "seed {seed}: pause {n} is {:?}",
+                retry.delay
+            );
+            longest = longest.max(retry.delay.as_secs());
+        }
+        world.seeds = vec![Answer::List];
+        assert!(world.run_until(3_700.0, World::all_open), "seed {seed}");
+    }
+    assert!(longest > 55.0, "{longest}");
+}
+
+#[test]
+fn retry_after_of_an_overloaded_seed_is_what_it_asked_for_and_up_to_half_as_long_again() {
+    let mut delays = Vec::new();
+    for seed in 0..50 {
+        let mut world = with_seeds(&[Answer::Fails(SeedFailure::Overloaded, Some(40.0))]);
+        let client = world.start(seed);
+        world.run_for(1.0);
+        let (_, retry) = world.retries(client, 0.0)[0];
+        assert_eq!(retry.cause, RetryCause::Seed(SeedFailure::Overloaded));
+        delays.push(retry.delay.as_secs());
+        world.seeds = vec![Answer::List];
+        world.run_for(100.0);
+        let asked = world.fetches(client, 0.0);
+        assert!(
+            (asked[1].0 - 0.04 - retry.delay.as_secs()).abs() < 0.01,
+            "seed {seed}: {asked:?}"
+        );
+        assert_eq!(world.state(client), State::Open);
+    }
+    delays.sort_by(f64::total_cmp);
+    assert!(
+        delays[0] >= 40.0 && delays[0] < 44.0 && delays[49] <= 60.0 && delays[49] > 56.0,
+        "{delays:?}"
+    );
+}
+
+#[test]
+fn retry_after_of_nothing_makes_no_one_spin_and_of_a_year_makes_no_one_hang() {
+    for (wish, requests) in [(0.0, 4..=20), (1e-9, 20..=31), (31_536_000.0, 2..=2)] {
+        let mut world = with_seeds(&[Answer::Fails(SeedFailure::Overloaded, Some(wish))]);
+        let client = world.start(1);
+        world.run_for(if wish > 1.0 { 5_500.0 } else { 30.0 });
+        // Without a wish it is at the back of a queue first, then it is full jitter's turn.
+        let asked = world.fetches(client, 0.0).len();
+        let least = if wish == 0.0 { &1 } else { requests.start() };
+        assert!(asked >= *least && asked <= *requests.end(), "{wish}: {asked}");
+    }
+}
+
+#[test]
+fn an_overloaded_seed_without_retry_after_sends_its_clients_to_the_back_of_a_queue() {
+    for seed in 0..50 {
+        let mut world = with_seeds(&[Answer::Fails(SeedFailure::Overloaded, None)]);
+        let client = world.start(seed);
+        world.run_for(200.0);
+        let delays: Vec<f64> = world
+            .retries(client, 0.0)
+            .iter()
+            .map(|(_, retry)| retry.delay.as_secs())
+            .collect();
+        // U(0.5, 1) of 20 s, then of 40 s, then of 80 s.
+        for (delay, length) in delays.iter().zip([20.0, 40.0, 80.0]) {
+            assert!((length / 2.0..=length).contains(delay), "seed {seed}: {delays:?}");
+        }
+        // Every request that fails is followed by a wait that is announced.
+        assert_eq!(world.fetches(client, 0.0).len(), delays.len(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_last_good_list_serves_while_no_seed_answers_and_no_server_is_ejected() {
+    for seed in 0..50 {
+        let mut world = World::of_three().with_one_settled(seed);
+        let lost = world.server_of(0).unwrap();
+        world.seeds = vec![unreachable()];
+        let others: Vec<usize> = (0..3).filter(|server| *server != lost).collect();
+        world.servers[others[0]].manner = Manner::Refuses;
+        world.kill(lost);
+        assert!(
+            world.run_until(120.0, World::all_open),
+            "seed {seed}: hangs on the seed"
+        );
+        assert!(world.now < 70.0, "seed {seed}: {} s", world.now - 60.0);
+        let client = &world.clients[0].watched.client;
+        for server in client.selector().in_force().unwrap().list.servers() {
+            let record = client.selector().memory.record(server.key);
+            assert!(
+                record.is_none_or(|record| !record.is_ejected(at(world.now))),
+                "seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_hanging_seed_delays_the_way_back_by_its_timeout_and_no_more() {
+    for seed in 0..50 {
+        let mut world = World::of_three().with_one_settled(seed);
+        world.seeds = vec![Answer::Nothing];
+        let lost = world.server_of(0).unwrap();
+        world.kill(lost);
+        assert!(world.run_until(80.0, World::all_open), "seed {seed}");
+        assert!(world.now - 60.0 < 7.0, "seed {seed}: {} s", world.now - 60.0);
+    }
+}
+
+#[test]
+fn late_answers_of_a_seed_are_ignored() {
+    let mut world = with_seeds(&[Answer::Nothing]);
+    let client = world.start(1);
+    world.run_for(1.0);
+    let watched = &mut world.clients[client].watched;
+    let first = watched.asked().unwrap();
+    world.run_for(5.0);
+    let watched = &mut world.clients[client].watched;
+    assert_ne!(watched.asked(), Some(first));
+    let list = crate::support::list(serde_json::json!([crate::support::server("a", 0.0, 10.0)]));
+    assert_eq!(watched.list(at(6.0), first, list), []);
+    assert_eq!(watched.list_failed(at(6.0), first, SeedFailure::Unreachable, None), []);
+    assert!(watched.client.selector().in_force().is_none());
+}
+
+#[test]
+fn one_request_at_a_time_ends_with_the_client() {
+    let mut world = with_seeds(&[Answer::Nothing]);
+    let config = Config {
+        seeds: 1,
+        ..Config::default()
+    };
+    let client = world.start_with(config, 1);
+    world.run_for(1.0);
+    world.close(client);
+    assert!(
+        world
+            .since(client, 0.5)
+            .iter()
+            .any(|(_, what)| *what == Happened::Cancelled)
+    );
+    world.run_for(10.0);
+    assert_eq!(world.state(client), State::Closed);
+}

@@ -1,0 +1,469 @@
+//! Servers, seeds, a network and any number of clients in virtual time.
+//!
+//! Servers and seeds do what a test sets them to; the clients are driven as a driver would, down to events that come late
+//! for attempts which are over. Everything a client does is written down with its time.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use evenkeel::RequestId;
+use evenkeel::cause::{SeedFailure, is_final};
+use evenkeel::client::{AttemptId, Command, Config, Retry, State};
+use evenkeel::list::ServerList;
+use evenkeel::selector::Reason;
+use serde_json::{Value, json};
+
+use crate::support::{at, document, entry, secs};
+use crate::watched::Watched;
+
+/// One way through the network, in seconds.
+pub(crate) const LATENCY: f64 = 0.02;
+
+/// What a server does with those who connect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Manner {
+    /// Takes them.
+    Accepts,
+    /// Closes before the connection is open.
+    Refuses,
+    /// Takes them, and closes at once with this code.
+    Drops(u16),
+    /// Never answers.
+    Hangs,
+}
+
+/// What a seed does when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// Gives the list.
+    List,
+    /// Fails, perhaps with a Retry-After in seconds.
+    Fails(SeedFailure, Option<f64>),
+    /// Never answers.
+    Nothing,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct FleetServer {
+    pub(crate) id: String,
+    pub(crate) priority: u16,
+    pub(crate) capacity: f64,
+    pub(crate) base_users: f64,
+    pub(crate) alive: bool,
+    pub(crate) manner: Manner,
+    pub(crate) draining: bool,
+    /// What the list says of its availability, whatever is true.
+    pub(crate) listed: Option<bool>,
+    /// The count that the list shows, whatever is true.
+    pub(crate) reported: Option<f64>,
+    /// Handshakes that reached it.
+    pub(crate) handshakes: u32,
+    /// When it died or came back.
+    changed: f64,
+    users_at_death: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Happened {
+    State(State),
+    Fetch(u16),
+    Cancelled,
+    Connect(usize, Reason),
+    Opened,
+    Close,
+    Abandoned,
+    Lost { is_final: bool },
+    Retry(Retry),
+}
+
+pub(crate) struct WorldClient {
+    pub(crate) watched: Watched,
+    /// What it did, and when (seconds).
+    pub(crate) log: Vec<(f64, Happened)>,
+    /// The server that serves it.
+    connection: Option<(AttemptId, usize, bool)>,
+}
+
+enum Event {
+    Answer(RequestId, Result<Arc<ServerList>, (SeedFailure, Option<f64>)>),
+    Opened(AttemptId),
+    Closed(AttemptId, u16),
+}
+
+struct Scheduled {
+    at: f64,
+    order: u64,
+    client: usize,
+    event: Event,
+}
+
+pub(crate) struct World {
+    pub(crate) now: f64,
+    pub(crate) servers: Vec<FleetServer>,
+    pub(crate) seeds: Vec<Answer>,
+    pub(crate) clients: Vec<WorldClient>,
+    /// Members of the document beside `servers`.
+    pub(crate) head: Value,
+    /// How long a death or a return goes unnoticed by the seed, in seconds.
+    pub(crate) detection: f64,
+    /// The list is made anew so often, in seconds.
+    pub(crate) refresh: f64,
+    made: (f64, Value),
+    scheduled: BinaryHeap<Scheduled>,
+    order: u64,
+}
+
+impl WorldClient {
+    /// Its server vanishes without a word.
+    pub(crate) fn forget_connection(&mut self) {
+        self.connection = None;
+    }
+}
+
+impl World {
+    /// A world with these servers, `(id, priority, capacity)`, and one seed that knows them.
+    pub(crate) fn new(servers: &[(&str, u16, f64)]) -> Self {
+        let servers = servers.iter().map(|&(id, priority, capacity)| FleetServer {
+            id: id.to_owned(),
+            priority,
+            capacity,
+            base_users: 0.0,
+            alive: true,
+            manner: Manner::Accepts,
+            draining: false,
+            listed: None,
+            reported: None,
+            handshakes: 0,
+            changed: f64::NEG_INFINITY,
+            users_at_death: 0.0,
+        });
+        Self {
+            now: 0.0,
+            servers: servers.collect(),
+            seeds: vec![Answer::List],
+            clients: Vec::new(),
+            head: json!({ "ttl": 2 }),
+            detection: 1.0,
+            refresh: 1.0,
+            made: (f64::NEG_INFINITY, Value::Null),
+            scheduled: BinaryHeap::new(),
+            order: 0,
+        }
+    }
+
+    /// Three servers of one group, room for all.
+    pub(crate) fn of_three() -> Self {
+        Self::new(&[("a", 0, 1000.0), ("b", 0, 1000.0), ("c", 0, 1000.0)])
+    }
+
+    /// Adds a client that asks the seeds, and starts it.
+    pub(crate) fn start(&mut self, random_seed: u64) -> usize {
+        let config = Config {
+            seeds: u16::try_from(self.seeds.len()).unwrap(),
+            ..Config::default()
+        };
+        self.start_with(config, random_seed)
+    }
+
+    pub(crate) fn start_with(&mut self, config: Config, random_seed: u64) -> usize {
+        self.clients.push(WorldClient {
+            watched: Watched::new(config, random_seed),
+            log: Vec::new(),
+            connection: None,
+        });
+        let client = self.clients.len() - 1;
+        let commands = self.clients[client].watched.start(at(self.now));
+        self.carry_out(client, commands);
+        client
+    }
+
+    /// A world in which one client is open, and has been for a minute.
+    pub(crate) fn with_one_settled(mut self, random_seed: u64) -> Self {
+        self.start(random_seed);
+        self.run_for(60.0);
+        assert_eq!(self.state(0), State::Open, "seed {random_seed}");
+        self
+    }
+
+    pub(crate) fn state(&self, client: usize) -> State {
+        self.clients[client].watched.client.state()
+    }
+
+    /// The server that a client is connected to.
+    pub(crate) fn server_of(&self, client: usize) -> Option<usize> {
+        let (_, server, open) = self.clients[client].connection?;
+        open.then_some(server)
+    }
+
+    pub(crate) fn all_open(&self) -> bool {
+        (0..self.clients.len()).all(|client| self.state(client) == State::Open)
+    }
+
+    /// What a client did since then.
+    pub(crate) fn since(&self, client: usize, from: f64) -> Vec<(f64, Happened)> {
+        let log = &self.clients[client].log;
+        log.iter().filter(|(when, _)| *when >= from).copied().collect()
+    }
+
+    /// The servers that a client tried to connect to since then, with the time.
+    pub(crate) fn attempts(&self, client: usize, from: f64) -> Vec<(f64, usize)> {
+        let connects = self.since(client, from).into_iter();
+        let connects = connects.filter_map(|(when, what)| match what {
+            Happened::Connect(server, _) => Some((when, server)),
+            _ => None,
+        });
+        connects.collect()
+    }
+
+    /// When a client asked a seed since then, and which.
+    pub(crate) fn fetches(&self, client: usize, from: f64) -> Vec<(f64, u16)> {
+        let fetches = self.since(client, from).into_iter();
+        let fetches = fetches.filter_map(|(when, what)| match what {
+            Happened::Fetch(seed) => Some((when, seed)),
+            _ => None,
+        });
+        fetches.collect()
+    }
+
+    /// The retries announced to a client's application since then, with the time.
+    pub(crate) fn retries(&self, client: usize, from: f64) -> Vec<(f64, Retry)> {
+        let retries = self.since(client, from).into_iter();
+        let retries = retries.filter_map(|(when, what)| match what {
+            Happened::Retry(retry) => Some((when, retry)),
+            _ => None,
+        });
+        retries.collect()
+    }
+
+    /// When a client opened for the first time since then.
+    pub(crate) fn opened_at(&self, client: usize, from: f64) -> Option<f64> {
+        let mut log = self.since(client, from).into_iter();
+        log.find(|(_, what)| *what == Happened::Opened).map(|(when, _)| when)
+    }
+
+    /// Kills a server: its connections end without a close frame.
+    pub(crate) fn kill(&mut self, server: usize) {
+        self.servers[server].users_at_death = self.users_of(server);
+        self.servers[server].alive = false;
+        self.servers[server].changed = self.now;
+        self.close_all(server, 1006);
+    }
+
+    pub(crate) fn revive(&mut self, server: usize) {
+        self.servers[server].alive = true;
+        self.servers[server].changed = self.now;
+    }
+
+    /// Closes all connections of a server with this code.
+    pub(crate) fn close_all(&mut self, server: usize, code: u16) {
+        for client in 0..self.clients.len() {
+            if let Some((attempt, on, _)) = self.clients[client].connection
+                && on == server
+            {
+                self.deliver(client, Event::Closed(attempt, code));
+            }
+        }
+    }
+
+    /// The application closes its client.
+    pub(crate) fn close(&mut self, client: usize) {
+        let commands = self.clients[client].watched.close(at(self.now));
+        self.carry_out(client, commands);
+    }
+
+    /// The application wants another decision.
+    pub(crate) fn reconnect(&mut self, client: usize) {
+        let commands = self.clients[client].watched.reconnect(at(self.now));
+        self.carry_out(client, commands);
+    }
+
+    pub(crate) fn run_for(&mut self, secs: f64) {
+        self.run_until(self.now + secs, |_| false);
+    }
+
+    /// Runs until something is so, or until that time. False if it never was.
+    pub(crate) fn run_until(&mut self, end: f64, done: impl Fn(&Self) -> bool) -> bool {
+        while !done(self) {
+            let wake = (0..self.clients.len())
+                .filter_map(|client| {
+                    let timeout = self.clients[client].watched.client.poll_timeout()?;
+                    Some((timeout.as_millis() / 1000.0, client))
+                })
+                .min_by(|one, other| one.0.total_cmp(&other.0));
+            let event = self.scheduled.peek().map_or(f64::INFINITY, |scheduled| scheduled.at);
+            let next = wake.map_or(event, |(at, _)| at.min(event));
+            if next > end {
+                self.now = end;
+                return done(self);
+            }
+            self.now = self.now.max(next);
+            if event <= next {
+                let scheduled = self.scheduled.pop().unwrap();
+                self.deliver(scheduled.client, scheduled.event);
+            } else if let Some((timeout, client)) = wake {
+                // The timer of a driver fires a little late, never early.
+                self.now = self.now.max(timeout + 1e-6);
+                let commands = self.clients[client].watched.wake(at(self.now));
+                self.carry_out(client, commands);
+            }
+        }
+        true
+    }
+
+    fn deliver(&mut self, client: usize, event: Event) {
+        let now = at(self.now);
+        let this = &mut self.clients[client];
+        let commands = match event {
+            Event::Answer(request, Ok(list)) => this.watched.list(now, request, list),
+            Event::Answer(request, Err((failure, wish))) => {
+                this.watched.list_failed(now, request, failure, wish.map(secs))
+            }
+            Event::Opened(attempt) => {
+                let current = this.connection.as_mut().filter(|(current, ..)| *current == attempt);
+                if let Some((_, _, open)) = current {
+                    *open = true;
+                }
+                this.watched.opened(now, attempt)
+            }
+            Event::Closed(attempt, code) => {
+                this.connection.take_if(|(current, ..)| *current == attempt);
+                this.watched.closed(now, attempt, code, !is_final(code))
+            }
+        };
+        self.carry_out(client, commands);
+    }
+
+    fn carry_out(&mut self, client: usize, commands: Vec<Command>) {
+        for command in commands {
+            let happened = match command {
+                Command::State(state) => Happened::State(state),
+                Command::Fetch { request, seed } => {
+                    match self.seeds[usize::from(seed)] {
+                        Answer::List => {
+                            let list = self.list();
+                            self.schedule(2.0 * LATENCY, client, Event::Answer(request, Ok(list)));
+                        }
+                        Answer::Fails(failure, wish) => {
+                            self.schedule(2.0 * LATENCY, client, Event::Answer(request, Err((failure, wish))));
+                        }
+                        Answer::Nothing => {}
+                    }
+                    Happened::Fetch(seed)
+                }
+                Command::CancelFetch { .. } => Happened::Cancelled,
+                Command::Connect { attempt, decision } => {
+                    let selector = self.clients[client].watched.client.selector();
+                    let id = &selector.in_force().unwrap().list.servers()[decision.server].id;
+                    let server = self.servers.iter().position(|server| *server.id == **id).unwrap();
+                    self.connect(client, attempt, server);
+                    Happened::Connect(server, decision.reason)
+                }
+                Command::Opened { .. } => Happened::Opened,
+                Command::Close { attempt } => {
+                    if self.clients[client].connection.is_some() {
+                        self.schedule(2.0 * LATENCY, client, Event::Closed(attempt, 1000));
+                    }
+                    Happened::Close
+                }
+                Command::Abandon { .. } => {
+                    self.clients[client].connection = None;
+                    Happened::Abandoned
+                }
+                Command::Lost { is_final } => Happened::Lost { is_final },
+                Command::Retry(retry) => Happened::Retry(retry),
+            };
+            self.clients[client].log.push((self.now, happened));
+        }
+    }
+
+    fn connect(&mut self, client: usize, attempt: AttemptId, server: usize) {
+        self.servers[server].handshakes += 1;
+        let FleetServer { alive, manner, .. } = self.servers[server];
+        let trip = 2.0 * LATENCY;
+        match manner {
+            Manner::Hangs => {}
+            _ if !alive => self.schedule(trip, client, Event::Closed(attempt, 1006)),
+            Manner::Refuses => self.schedule(trip, client, Event::Closed(attempt, 1006)),
+            Manner::Drops(code) => {
+                self.schedule(trip, client, Event::Opened(attempt));
+                self.schedule(trip, client, Event::Closed(attempt, code));
+            }
+            Manner::Accepts => {
+                self.clients[client].connection = Some((attempt, server, false));
+                self.schedule(trip, client, Event::Opened(attempt));
+            }
+        }
+    }
+
+    fn schedule(&mut self, after: f64, client: usize, event: Event) {
+        self.order += 1;
+        self.scheduled.push(Scheduled {
+            at: self.now + after,
+            order: self.order,
+            client,
+            event,
+        });
+    }
+
+    /// The list as the seed has it now: made anew every so often, and behind the truth by the time of detection.
+    fn list(&mut self) -> Arc<ServerList> {
+        if self.now - self.made.0 >= self.refresh {
+            self.made = (self.now, self.servers_as_seen());
+        }
+        let mut whole = self.head.clone();
+        whole["servers"] = self.made.1.clone();
+        if whole.get("age").is_none() {
+            whole["age"] = json!(self.now - self.made.0);
+        }
+        document(&whole)
+    }
+
+    fn users_of(&self, server: usize) -> f64 {
+        let on_it = |client: &&WorldClient| client.connection.is_some_and(|(_, on, _)| on == server);
+        let connections = self.clients.iter().filter(on_it).count();
+        self.servers[server].base_users + connections as f64
+    }
+
+    fn servers_as_seen(&self) -> Value {
+        let seen = self.servers.iter().enumerate().map(|(position, server)| {
+            let noticed = self.now - server.changed >= self.detection;
+            let available = server.listed.unwrap_or(server.alive == noticed);
+            let users = match server.alive {
+                true => self.users_of(position),
+                false if self.now - server.changed < 60.0 => server.users_at_death,
+                false => 0.0,
+            };
+            let users = server.reported.unwrap_or(users);
+            entry(
+                &server.id,
+                json!({
+                    "priority": server.priority, "capacity": server.capacity, "users": users,
+                    "available": available, "draining": server.draining,
+                }),
+            )
+        });
+        seen.collect()
+    }
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Scheduled {}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scheduled {
+    // The heap gives the greatest first: the earliest, and of two the one that was scheduled first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.at.total_cmp(&self.at).then(other.order.cmp(&self.order))
+    }
+}

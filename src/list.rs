@@ -72,6 +72,13 @@ pub struct Group {
     end: u32,
 }
 
+impl Group {
+    /// Its part of the positions of all servers, in their order by group.
+    fn members<'a>(&self, by_group: &'a [u32]) -> &'a [u32] {
+        by_group.get(self.first as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
 /// A server list that has been read and found usable.
 #[derive(Clone, Debug)]
 pub struct ServerList {
@@ -107,9 +114,8 @@ impl ServerList {
 
     /// The servers of a group with their positions, least utilised first.
     pub fn members(&self, group: &Group) -> impl Iterator<Item = (usize, &Server)> + Clone {
-        self.by_group
-            .get(group.first as usize..group.end as usize)
-            .unwrap_or_default()
+        group
+            .members(&self.by_group)
             .iter()
             .filter_map(|&position| Some((position as usize, self.servers.get(position as usize)?)))
     }

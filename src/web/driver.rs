@@ -108,7 +108,7 @@ impl Driver {
         if !fixed.is_undefined() {
             inner
                 .take_list(None, &fixed, Envelope::default(), 0)
-                .map_err(|code| JsValue::from_str(code))?;
+                .map_err(JsValue::from_str)?;
         }
         Ok(Self(inner))
     }
@@ -173,7 +173,7 @@ impl Driver {
     pub fn snapshot(&self) -> JsValue {
         let servers = self.0.servers();
         let core = self.0.core.borrow();
-        view::snapshot(&core.client, core.document.as_deref(), &servers, now())
+        view::snapshot(&core.client, core.document.as_deref(), servers, now())
     }
 }
 
@@ -244,16 +244,15 @@ impl Inner {
             Command::Close { .. } => self.say_farewell(),
             Command::Abandon { .. } => self.drop_link(),
             Command::Lost { is_final } => {
-                let mut closing = self.closing.take().unwrap_or_else(Closing::abnormal);
-                closing.is_final = is_final;
-                self.face.closed(&view::to_js(&closing));
+                let closing = self.closing.take().unwrap_or_else(Closing::abnormal);
+                self.face.closed(&closing.view(is_final));
             }
             Command::Retry(retry) => {
                 let code = match retry.cause {
                     RetryCause::Seed(_) => self.seed_error.take(),
                     _ => JsValue::UNDEFINED,
                 };
-                self.face.emit("retry", &view::retry(&retry, &code));
+                self.face.emit("retry", &view::retry(&retry, code));
             }
         }
     }
@@ -315,7 +314,7 @@ impl Inner {
         };
         if accepted {
             let detail = view::list(&list, &dropped, &document);
-            view::set(&detail, "seed", &seed.into());
+            view::add(&detail, &[("seed", seed.into())]);
             self.face.emit("list", &detail);
         }
         Ok(())
@@ -408,7 +407,6 @@ impl Inner {
             reason: event.reason(),
             was_clean: event.was_clean(),
             errored,
-            is_final: false,
         }));
         self.with_client(|client| client.handle_closed(now(), attempt, event.code(), reconnect));
         self.pump();

@@ -16,3 +16,7 @@ pub mod face;
 pub mod node;
 pub mod selector;
 pub mod view;
+
+/// A third of the size of the standard one, and its equal for the few allocations there are: lists and views.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::answer::read_document;
@@ -54,7 +55,7 @@ impl Selector {
     }
 
     /// Draws a server; `undefined` if none is eligible.
-    pub fn select(&mut self, now: f64, lost: Option<Vec<String>>, failures: Option<u32>) -> Option<JsValue> {
+    pub fn select(&mut self, now: f64, lost: Option<Array>, failures: Option<u32>) -> Option<JsValue> {
         self.assess(now, lost, failures);
         let decision = self.selector.draw(&self.assessment, &mut self.random)?;
         let list = &self.selector.in_force()?.list;
@@ -63,11 +64,11 @@ impl Selector {
     }
 
     /// Every server's probability, in the order of the list.
-    pub fn probabilities(&mut self, now: f64, lost: Option<Vec<String>>, failures: Option<u32>) -> JsValue {
+    pub fn probabilities(&mut self, now: f64, lost: Option<Array>, failures: Option<u32>) -> Array {
         self.assess(now, lost, failures);
         match self.selector.in_force() {
             Some(in_force) => view::probabilities(&in_force.list, &self.assessment),
-            None => js_sys::Array::new().into(),
+            None => Array::new(),
         }
     }
 
@@ -106,8 +107,11 @@ impl Selector {
         Ok(server.ok_or("unknown-server")?.key)
     }
 
-    fn assess(&mut self, now: f64, lost: Option<Vec<String>>, failures: Option<u32>) {
-        let lost: Option<Vec<ServerKey>> = lost.map(|ids| ids.iter().map(|id| key_of(id)).collect());
+    fn assess(&mut self, now: f64, lost: Option<Array>, failures: Option<u32>) {
+        let lost: Option<Vec<ServerKey>> = lost.map(|ids| {
+            let ids = ids.iter().filter_map(|id| id.as_string());
+            ids.map(|id| key_of(&id)).collect()
+        });
         let overrides = Overrides {
             lost: lost.as_deref(),
             failures,

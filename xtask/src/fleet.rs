@@ -1,5 +1,6 @@
 //! A fleet process beside the tests and behind the demo page.
 
+use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,9 +17,26 @@ const START: Duration = Duration::from_secs(20);
 
 const READY: &str = "fleet ready: ";
 
-/// Builds the fleet and gives its program.
-pub(crate) fn program() -> Result<PathBuf> {
-    project::build_artifact(&["--profile", "tools", "-p", "evenkeel-fleet"], "evenkeel-fleet", "")
+/// The environment variable that names a program built before, for tests.
+pub(crate) const PROGRAM_VARIABLE: &str = "EVENKEEL_FLEET_PROGRAM";
+
+/// The fleet's program: the one that the environment names, else built now.
+fn program() -> Result<PathBuf> {
+    match env::var_os(PROGRAM_VARIABLE) {
+        Some(program) => Ok(program.into()),
+        None => built(&[]),
+    }
+}
+
+/// The program, built as Cargo builds it for its tests: otherwise what it depends on would be compiled twice, with and
+/// without the features that only the tests use.
+pub(crate) fn program_beside_its_tests() -> Result<PathBuf> {
+    built(&["--all-targets"])
+}
+
+fn built(arguments: &[&str]) -> Result<PathBuf> {
+    let package = ["--profile", "tools", "-p", "evenkeel-fleet"];
+    project::build_artifact(&[&package, arguments].concat(), "evenkeel-fleet", "")
 }
 
 /// A running fleet, which ends when this is dropped.

@@ -49,6 +49,7 @@ pub(crate) fn build_artifact(arguments: &[&str], target: &str, extension: &str) 
     struct Message {
         reason: String,
         target: Option<Target>,
+        profile: Option<Profile>,
         #[serde(default)]
         filenames: Vec<PathBuf>,
         executable: Option<PathBuf>,
@@ -56,6 +57,10 @@ pub(crate) fn build_artifact(arguments: &[&str], target: &str, extension: &str) 
     #[derive(Deserialize)]
     struct Target {
         name: String,
+    }
+    #[derive(Deserialize)]
+    struct Profile {
+        test: bool,
     }
 
     let output = cargo(["build", "--quiet", "--message-format=json-render-diagnostics"])
@@ -73,6 +78,8 @@ pub(crate) fn build_artifact(arguments: &[&str], target: &str, extension: &str) 
     messages
         .filter(|message| message.reason == "compiler-artifact")
         .filter(|message| message.target.as_ref().is_some_and(|it| it.name == target))
+        // A program's own unit tests are a program of the same name.
+        .filter(|message| message.profile.as_ref().is_some_and(|it| !it.test))
         .find_map(|message| match extension {
             "" => message.executable,
             _ => message

@@ -39,31 +39,32 @@ impl Name {
         false
     }
 
-    /// The command that runs it, everything it needs having been built.
-    fn command(self) -> Result<Command> {
-        match self {
-            Self::Native => Ok(project::cargo([
-                "test",
-                "--profile",
-                "tools",
-                "--workspace",
-                "--no-fail-fast",
-            ])),
-            Self::Face => in_node("tests/face"),
-            Self::Chromium => Ok(in_browser(Browser::Chromium)),
-            Self::Firefox => Ok(in_browser(Browser::Firefox)),
-            Self::Package => in_node("tests/package"),
-            Self::Page => in_node("tests/page"),
-        }
+    /// The commands that run it, everything they need having been built.
+    fn commands(self) -> Result<Vec<Command>> {
+        Ok(match self {
+            // One by one: together, Cargo would compile what they depend on once more, with the features of all.
+            Self::Native => ["evenkeel", "evenkeel-fleet", "xtask"].map(native).into(),
+            Self::Face => vec![in_node("tests/face")?],
+            Self::Chromium => vec![in_browser(Browser::Chromium)?],
+            Self::Firefox => vec![in_browser(Browser::Firefox)?],
+            Self::Package => vec![in_node("tests/package")?],
+            Self::Page => vec![in_node("tests/page")?],
+        })
     }
 }
 
+/// The tests of a crate, on this machine.
+fn native(package: &str) -> Command {
+    project::cargo(["test", "--profile", "tools", "--no-fail-fast", "-p", package])
+}
+
 /// The wasm tests: every `tests/web*.rs`, in this browser. `test-runner` brings their fleet.
-fn in_browser(browser: Browser) -> Command {
-    let mut command = project::cargo(["test", "--profile", "tools", "-p", "evenkeel"]);
-    command.args(["--target", "wasm32-unknown-unknown", "--test", "web*", "--no-fail-fast"]);
+fn in_browser(browser: Browser) -> Result<Command> {
+    let mut command = native("evenkeel");
+    command.args(["--target", "wasm32-unknown-unknown", "--test", "web*"]);
     command.env("EVENKEEL_BROWSER", browser.name());
-    command
+    command.env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
+    Ok(command)
 }
 
 /// The tests of a folder that drive the browsers from Node.
@@ -77,7 +78,9 @@ fn in_node(folder: &str) -> Result<Command> {
     files.sort();
     // One file after the other: each has browsers of its own, and timing is part of what is tested.
     let mut command = project::node(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
-    command.args(files).env("EVENKEEL_FLEET_PROGRAM", fleet::program()?);
+    command
+        .args(files)
+        .env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
     for installed in setup::browsers()? {
         command.env(installed.browser.program_variable(), installed.program);
         command.env(installed.browser.driver_variable(), installed.driver);
@@ -138,13 +141,15 @@ fn run_one(name: Name) -> Result<Outcome> {
     Ok(Outcome { ok, count, output })
 }
 
-/// Whether the suite's command succeeded, and what it printed.
+/// Whether all of the suite's commands succeeded, and what they printed.
 fn recorded(name: Name, log: &Path) -> Result<(bool, String)> {
-    let mut command = name.command()?;
     let file = File::create(log).with_context(|| format!("{} cannot be made", log.display()))?;
-    command.stdout(file.try_clone()?).stderr(file);
-    let status = Group::spawn(&mut command)?.wait()?;
-    Ok((status.success(), String::from_utf8_lossy(&fs::read(log)?).into_owned()))
+    let mut success = true;
+    for mut command in name.commands()? {
+        command.stdout(file.try_clone()?).stderr(file.try_clone()?);
+        success &= Group::spawn(&mut command)?.wait()?.success();
+    }
+    Ok((success, String::from_utf8_lossy(&fs::read(log)?).into_owned()))
 }
 
 fn title(name: Name) -> String {

@@ -18,6 +18,15 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Overload,
+        Self::SentAway,
+        Self::Refused,
+        Self::ShortLived,
+        Self::Crash,
+    ];
+
     /// The stable name that applications see.
     pub fn name(self) -> &'static str {
         match self {
@@ -27,19 +36,6 @@ impl Cause {
             Self::ShortLived => "short-lived",
             Self::Crash => "crash",
         }
-    }
-
-    /// The cause with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::Overload,
-            Self::SentAway,
-            Self::Refused,
-            Self::ShortLived,
-            Self::Crash,
-        ]
-        .into_iter()
-        .find(|cause| cause.name() == name)
     }
 
     /// The cause behind the end of a connection that had been open for `uptime`.

@@ -160,6 +160,21 @@ pub enum RetryCause {
 }
 
 impl RetryCause {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Server(Cause::Overload),
+        Self::Server(Cause::SentAway),
+        Self::Server(Cause::Refused),
+        Self::Server(Cause::ShortLived),
+        Self::Server(Cause::Crash),
+        Self::Seed(SeedFailure::Timeout),
+        Self::Seed(SeedFailure::Unreachable),
+        Self::Seed(SeedFailure::Overloaded),
+        Self::Seed(SeedFailure::Status),
+        Self::Seed(SeedFailure::BadList),
+        Self::NothingEligible,
+    ];
+
     /// The stable name that applications see.
     pub fn name(self) -> &'static str {
         match self {
@@ -307,13 +322,27 @@ impl Client {
         self.selector.failures()
     }
 
+    /// For those who report of connections of their own.
+    pub fn selector_mut(&mut self) -> &mut Selector {
+        &mut self.selector
+    }
+
     /// Works out every server's probability as it is now.
-    pub fn assess(&self, now: Instant, assessment: &mut Assessment) -> bool {
-        let overrides = Overrides {
-            overloaded: self.detour_around,
-            ..Overrides::default()
-        };
-        self.selector.assess(now, overrides, assessment)
+    pub fn assess(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
+        let overloaded = overrides.overloaded.or(self.detour_around);
+        self.selector.assess(
+            now,
+            Overrides {
+                overloaded,
+                ..overrides
+            },
+            assessment,
+        )
+    }
+
+    /// Draws by an assessment made on the list in force; `None` if nothing is eligible.
+    pub fn draw(&mut self, assessment: &Assessment) -> Option<Decision> {
+        self.selector.draw(assessment, &mut self.random)
     }
 
     /// Leaves `idle`. Without effect in any other state.
@@ -626,7 +655,7 @@ impl Client {
     /// Waits for its turn in the queue, as the list in force has it. Meanwhile a newer list is asked for now and then:
     /// for the first time at any point of the usual span, so that those who were thrown out together do not ask together.
     fn queue(&mut self, now: Instant, first: bool, assessment: &mut Assessment) -> Instant {
-        self.assess(now, assessment);
+        self.assess(now, Overrides::default(), assessment);
         let Some(episode) = &self.episode else { return now };
         let length = episode.length(&self.selector, assessment, now);
         let list = self.selector.in_force().map(|in_force| &*in_force.list);
@@ -679,9 +708,9 @@ impl Client {
     }
 
     fn decide(&mut self, now: Instant, assessment: &mut Assessment) {
-        self.assess(now, assessment);
+        self.assess(now, Overrides::default(), assessment);
         let detour = self.detour_around.take().is_some();
-        match self.selector.draw(assessment, &mut self.random) {
+        match self.draw(assessment) {
             Some(decision) => self.connect(now, decision),
             None if detour => self.go_to_the_back(now, RetryCause::Server(Cause::Overload)),
             None => self.nothing_eligible(now),

@@ -43,6 +43,15 @@ pub enum Exclusion {
 }
 
 impl Exclusion {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Unavailable,
+        Self::Draining,
+        Self::Lost,
+        Self::Ejected,
+        Self::Overloaded,
+    ];
+
     /// The stable name that applications see.
     pub fn name(self) -> &'static str {
         match self {

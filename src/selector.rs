@@ -73,6 +73,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Preferred, Self::Spill, Self::Failover, Self::Guess];
+
     /// The stable name that applications see.
     pub fn name(self) -> &'static str {
         match self {

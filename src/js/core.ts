@@ -1,4 +1,5 @@
-import type { Decision, ListSummary, Probability, Server, ServerStatus } from "./list.js";
+import type { Driver, WasmClass } from "./driver.js";
+import type { Server } from "./list.js";
 
 /** What the driver needs to know before it starts; times in milliseconds. */
 export interface Settings {
@@ -40,40 +41,14 @@ export interface Face {
   changed(): void;
   opened(socket: WebSocket, server: Server): void;
   closed(closure: Closure): void;
-  emit(type: string, detail: { cause?: string; code?: string }): void;
-}
-
-/** The connection, in wasm. */
-export interface Driver {
-  start(): void;
-  close(code: number | undefined, reason: string): void;
-  reconnect(): void;
-  /** A seed has answered. */
-  answered(request: number, response: Response | undefined, document: unknown): void;
-  /** A seed could not be asked, or its answer not be read. */
-  unanswered(request: number, code: string): void;
-  /** An index into the names of the states. */
-  state(): number;
-  servers(): ServerStatus[];
-  snapshot(): object;
-  free(): void;
-}
-
-/** The decision alone, in wasm. */
-export interface Selector {
-  update(document: unknown, now: number, base: string): ListSummary;
-  select(now: number, lost: string[] | undefined, failures: number | undefined): Decision | null | undefined;
-  probabilities(now: number, lost: string[] | undefined, failures: number | undefined): Probability[];
-  reportFailure(id: string, now: number, kind: string): void;
-  reportSuccess(id: string): void;
-  free(): void;
+  emit(type: string, detail: object): void;
 }
 
 /** What is there once the wasm is. */
-export interface Core {
+export interface Parts {
   Driver: new (face: Face, settings: Settings) => Driver;
-  Selector: new (randomSeed: number | undefined) => Selector;
+  Core: WasmClass;
 }
 
-/** How an entry gets its core. */
-export type Load = () => Promise<Core>;
+/** How an entry gets them. */
+export type Load = () => Promise<Parts>;

@@ -1,4 +1,5 @@
 import type { Load } from "./core.js";
+import { randomSeed, View } from "./driver.js";
 import { asError, EvenkeelError } from "./errors.js";
 import type { Decision, ListSummary, Probability } from "./list.js";
 import { type SelectorOptions, selectorOptions } from "./options.js";
@@ -37,9 +38,11 @@ export interface Selector {
 
 /** Makes a selector, once the wasm is there. */
 export async function makeSelector(load: Load, given?: SelectorOptions): Promise<Selector> {
-  const { randomSeed, base } = selectorOptions(given);
+  const { randomSeed: seed = randomSeed(), base } = selectorOptions(given);
   const against = base === undefined ? baseUrl() : String(base);
-  const core = new (await load()).Selector(randomSeed);
+  const { Core } = await load();
+  const core = new Core(seed, 0, 0, 0, 0, 0);
+  const view = new View(core, Core.words());
 
   /** Calls with the moment meant, and turns what wasm throws into errors. */
   function at<T>({ now = Date.now() }: Moment, call: (now: number) => T): T {
@@ -51,12 +54,28 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
     }
   }
 
+  /** The same, once the servers have been assessed. */
+  function assessed<T>(given: Circumstances, call: (now: number) => T): T {
+    return at(given, (now) => {
+      core.assess(now, given.lost?.map(String), given.failures);
+      return call(now);
+    });
+  }
+
   return {
-    update: (list, moment = {}) => at(moment, (now) => core.update(list, now, against)),
-    select: (given = {}) => at(given, (now) => core.select(now, given.lost?.map(String), given.failures) ?? null),
-    probabilities: (given = {}) => at(given, (now) => core.probabilities(now, given.lost?.map(String), given.failures)),
+    update: (list, moment = {}) =>
+      at(moment, (now) => {
+        const { servers, dropped } = view.take(now, 0, list, against) ?? { servers: 0, dropped: [] };
+        return { servers, dropped };
+      }),
+    select: (given = {}) =>
+      assessed(given, (now) => {
+        const drawn = core.draw();
+        return drawn ? view.decision(now, drawn) : null;
+      }),
+    probabilities: (given = {}) => assessed(given, (now) => view.probabilities(now)),
     reportFailure: (id, failure = {} as typeof failure) =>
-      at(failure, (now) => core.reportFailure(String(id), now, String(failure.kind))),
+      at(failure, (now) => core.reportFailure(now, String(id), String(failure.kind))),
     reportSuccess: (id, moment = {}) => at(moment, () => core.reportSuccess(String(id))),
   };
 }

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Answer, Closure, Core, Driver, Face, Load } from "./core.js";
+import type { Answer, Closure, Face, Load, Parts } from "./core.js";
+import type { Driver } from "./driver.js";
 import { asError, EvenkeelError, knownError } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
@@ -229,7 +230,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     }
     this.#changed();
     this.#load()
-      .then((core) => this.#start(core))
+      .then((parts) => this.#start(parts))
       .catch((error) => this.#fail(asError(error)));
   }
 
@@ -280,11 +281,11 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     return socket?.readyState === 1 && this.readyState === 1 ? socket : undefined;
   }
 
-  #start(core: Core): void {
+  #start({ Driver }: Parts): void {
     if (this.#early !== CONNECTING) return;
     const { seeds, bases, fixed } = this.#plan;
     const { seedTimeout, connectTimeout, minUptime, closeTimeout, randomSeed } = this.#options;
-    const driver = new core.Driver(this.#face(), {
+    const driver = new Driver(this.#face(), {
       seeds: seeds.length,
       bases,
       fixed,
@@ -361,7 +362,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
         this.#flush(socket);
       },
       closed: (closure) => this.#end(closure),
-      emit: (type, detail) => {
+      emit: (type, detail: { cause?: string; code?: string }) => {
         const code = detail.code ?? detail.cause;
         const error = this.#failure?.code === code ? this.#failure : code && knownError(code);
         this.#fire(makeEvent(type, error ? { ...detail, error } : detail));

@@ -1,6 +1,5 @@
 // Stands in for the generated glue, so that the face can be checked before the wasm is built.
-import type { Core } from "./core.js";
+import type { WasmClass } from "./driver.js";
 
 export default function init(options: { module_or_path: unknown }): Promise<unknown>;
-export const Driver: Core["Driver"];
-export const Selector: Core["Selector"];
+export const Core: WasmClass;

@@ -132,6 +132,17 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::NotAnObject,
+        Self::UrlMissing,
+        Self::UrlTooLong,
+        Self::UrlInvalid,
+        Self::UrlScheme,
+        Self::DuplicateId,
+        Self::OverLimit,
+    ];
+
     /// The stable code that applications see.
     pub fn code(self) -> &'static str {
         match self {

@@ -1,22 +1,15 @@
-//! The browser's driver: carries out what the core decides, with the browser's own sockets, requests and timers.
+//! The core as JavaScript sees it.
 //!
-//! It decides nothing. What happens is handed to the [`Client`](crate::client::Client) with the time; the commands that
-//! come back are carried out, and what the application should know goes to the [`face`], the JavaScript object behind
-//! `BalancedWebSocket`. Messages do not pass here: they go between the browser's socket and the face.
+//! [`core::Core`] is the only export: what happened goes in as numbers, what is to be done comes out as numbers, and the
+//! driver (`src/js/driver.ts`) carries it out with the browser's sockets, requests and timers. The driver is JavaScript
+//! because the very same lines cost three times as many bytes as wasm with glue; it decides nothing, and this module does
+//! not either.
 //!
-//! - [`driver`]: one connection, from its start to its end;
-//! - [`selector`]: the decision alone, for `createSelector`;
-//! - [`answer`]: a seed's answer, read;
-//! - [`node`]: how the core reads what `JSON.parse` made;
-//! - [`view`]: what the application is shown, as plain objects.
+//! [`node`] is how the core reads what `JSON.parse` made.
 
-pub mod answer;
-pub mod driver;
-pub mod face;
+pub mod core;
 pub mod node;
-pub mod selector;
-pub mod view;
 
-/// A third of the size of the standard one, and its equal for the few allocations there are: lists and views.
+/// A third of the size of the standard one, and its equal for the few allocations there are.
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();

@@ -85,7 +85,7 @@ export class View {
     age = NaN,
     maxAge = NaN,
   ): (ListSummary & { ttl: number; age: number | null; version: unknown }) | undefined {
-    if (!this.#core.take(now, request, document, base, age, maxAge)) return undefined;
+    if (!this.#core.take(now, request, document, base || undefined, age, maxAge)) return undefined;
     const list = document as { servers: object[]; version?: unknown };
     this.#entries = Array.isArray(document) ? document : list.servers;
     this.#ids = [];

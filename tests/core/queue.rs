@@ -1,11 +1,202 @@
 //! Waiting for one's turn: how long, on which lists, and what when nobody is there to go to.
 
-use evenkeel::client::{RetryCause, State};
+use evenkeel::cause::SeedFailure;
+use evenkeel::client::{Config, RetryCause, State};
 use evenkeel::selector::Reason;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::at;
+use crate::support::{assert_near, at, document, entry, list, server};
+use crate::watched::Watched;
 use crate::world::{Answer, Happened, Manner, World};
+
+/// A client of a fixed list (so that nothing but its turn is ever due), 100 s after the clock's origin, when its connection
+/// to one of three servers under 30,000 users each has just ended.
+struct Queueing {
+    watched: Watched,
+    lost: String,
+    /// x, from the first turn: 30,000 users want to two servers of 200 handshakes a second.
+    place: f64,
+}
+
+const EACH: f64 = 30_000.0;
+
+impl Queueing {
+    fn new(seed: u64) -> Self {
+        let config = Config {
+            seeds: 0,
+            ..Config::default()
+        };
+        let mut watched = Watched::new(config, seed);
+        let servers = ["a", "b", "c"].map(|id| server(id, EACH, 1e5));
+        watched.given_list(at(0.0), list(json!(servers)));
+        watched.start(at(0.0));
+        let attempt = watched.live().unwrap();
+        watched.opened(at(0.0), attempt);
+        let key = watched.client.server().unwrap();
+        let in_force = &watched.client.selector().in_force().unwrap().list;
+        let lost = in_force.server(key).unwrap().id.to_string();
+        watched.closed(at(100.0), attempt, 1006, true);
+        let mut this = Self {
+            watched,
+            lost,
+            place: 0.0,
+        };
+        this.place = (this.turn() - 100.0) / 75.0;
+        this
+    }
+
+    fn turn(&self) -> f64 {
+        self.watched.client.poll_timeout().unwrap().as_millis() / 1000.0
+    }
+
+    /// A list with these users on the two servers that were not lost; the one that was is unavailable, or not there.
+    fn list(&mut self, now: f64, users: [Option<f64>; 2], rate: f64) {
+        let others = ["a", "b", "c"].into_iter().filter(|id| *id != self.lost).zip(users);
+        let servers: Vec<Value> = others
+            .filter_map(|(id, users)| {
+                let more = json!({ "users": users?, "capacity": 1e5, "connectRate": rate });
+                Some(entry(id, more))
+            })
+            .collect();
+        self.watched.given_list(at(now), list(servers.into()));
+    }
+}
+
+#[test]
+fn the_first_queue_is_as_long_as_the_users_of_the_lost_server_need() {
+    for seed in 0..50 {
+        let client = Queueing::new(seed);
+        assert!((0.0..1.0).contains(&client.place), "seed {seed}: {}", client.place);
+    }
+    let mean = (0..200).map(|seed| Queueing::new(seed).place).sum::<f64>() / 200.0;
+    assert!((0.42..0.58).contains(&mean), "{mean}");
+}
+
+#[test]
+fn a_list_too_early_to_show_the_loss_counts_by_the_users_it_lacks() {
+    for seed in 0..50 {
+        let mut client = Queueing::new(seed);
+        if client.turn() < 102.0 {
+            continue;
+        }
+        // Two of three are gone within a second: 60,000 users want to one server of 200 handshakes a second.
+        client.list(101.0, [Some(EACH), None], 250.0);
+        assert_near(&[client.turn()], &[100.0 + 300.0 * client.place]);
+    }
+}
+
+#[test]
+fn a_list_that_can_show_the_loss_counts_by_the_users_who_are_not_back_yet() {
+    for seed in 0..50 {
+        let mut client = Queueing::new(seed);
+        if client.turn() < 105.0 {
+            continue;
+        }
+        // 10,000 of 90,000 are missing after 4 s: half of them to each at 200 a second.
+        client.list(104.0, [Some(40_000.0), Some(40_000.0)], 250.0);
+        let turn = 100.0 + 29.0 * client.place;
+        if turn > 104.0 {
+            assert_near(&[client.turn()], &[turn]);
+        } else {
+            assert!(client.watched.live().is_some(), "seed {seed}: its turn was at {turn}");
+        }
+    }
+}
+
+#[test]
+fn missing_users_alone_are_waited_for_five_minutes_at_most() {
+    for seed in 0..50 {
+        let mut client = Queueing::new(seed);
+        if client.turn() < 105.0 {
+            continue;
+        }
+        // 90,000 at 2 · 80 a second would be 562 s.
+        client.list(104.0, [Some(0.0), Some(0.0)], 100.0);
+        assert_near(&[client.turn()], &[100.0 + 304.0 * client.place]);
+    }
+}
+
+#[test]
+fn a_connect_that_fails_makes_the_queue_longer() {
+    for seed in 0..50 {
+        let mut client = Queueing::new(seed);
+        let turn = client.turn() + 1e-6;
+        client.watched.wake(at(turn));
+        let attempt = client.watched.live().unwrap();
+        client.watched.closed(at(turn), attempt, 1006, true);
+        // From the refusal on, at the same place: 30,000 of the lost server, and half of the 30,000 on the only one that is
+        // left, to that one.
+        assert_near(&[client.turn()], &[turn + 225.0 * client.place]);
+    }
+}
+
+#[test]
+fn a_list_that_is_no_older_than_its_ttl_is_not_asked_for_again() {
+    let (mut before_its_turn, mut at_its_turn) = (0, 0);
+    for seed in 0..100 {
+        let servers = ["a", "b", "c"].map(|id| server(id, EACH, 1e5));
+        let lasting = document(&json!({ "age": 0, "ttl": 50, "servers": servers }));
+        let mut watched = Watched::new(Config::default(), seed);
+        watched.start(at(0.0));
+        let request = watched.asked().unwrap();
+        watched.list(at(0.0), request, lasting);
+        let attempt = watched.live().unwrap();
+        watched.opened(at(0.0), attempt);
+        watched.closed(at(40.0), attempt, 1006, true);
+        while watched.asked().is_none() {
+            let due = watched.client.poll_timeout().unwrap();
+            watched.wake(due);
+            if watched.asked().is_some() {
+                // One of those who look at U(0, 50 s) is asking, or one whose turn came before.
+                if due > at(50.0) {
+                    before_its_turn += 1;
+                } else {
+                    at_its_turn += 1;
+                    // It waits for the answer, and then goes.
+                    let request = watched.asked().unwrap();
+                    watched.list_failed(due, request, SeedFailure::Unreachable, None);
+                    assert!(
+                        watched.live().is_some(),
+                        "seed {seed}: asked at {due:?} for a list that was fresh"
+                    );
+                    break;
+                }
+            }
+        }
+    }
+    assert!(
+        before_its_turn > 20 && at_its_turn > 5,
+        "{before_its_turn} and {at_its_turn}"
+    );
+}
+
+#[test]
+fn those_who_were_thrown_out_together_do_not_ask_together() {
+    let mut first: Vec<f64> = Vec::new();
+    for seed in 0..200 {
+        let mut world = large();
+        for server in &mut world.servers {
+            server.capacity = 1e5;
+            server.base_users = 60_000.0;
+        }
+        let mut world = world.with_one_settled(seed);
+        let lost = world.server_of(0).unwrap();
+        world.kill(lost);
+        let turn = world.retries(0, 60.0)[0].1.delay.as_secs();
+        world.run_for(40.0);
+        if turn > 20.0 {
+            first.push(world.fetches(0, 60.0)[0].0 - 60.0);
+        }
+    }
+    // W is 150 s, so it is U(0, 15 s).
+    first.sort_by(f64::total_cmp);
+    let middle = first[first.len() / 2];
+    assert!(first[0] < 1.0 && (5.5..9.5).contains(&middle), "{first:?}");
+    assert!(
+        first.last().is_some_and(|last| (13.0..15.1).contains(last)),
+        "{first:?}"
+    );
+}
 
 /// A fleet of large servers, 10,000 users on each.
 fn large() -> World {
@@ -274,8 +465,8 @@ fn a_client_that_waits_is_given_a_list_by_the_application() {
     world.seeds = vec![Answer::Nothing];
     let client = world.start(1);
     world.run_for(1.0);
-    let list = crate::support::list(json!([crate::support::server("a", 0.0, 10.0)]));
-    world.clients[client].watched.given_list(at(1.0), list);
+    let given = list(json!([server("a", 0.0, 10.0)]));
+    world.clients[client].watched.given_list(at(1.0), given);
     assert!(world.clients[client].watched.live().is_some());
     assert_eq!(world.state(client), State::Connecting);
 }
@@ -286,7 +477,7 @@ fn an_episode_that_began_without_a_list_knows_the_users_from_the_first_loss_on()
     let mut delays = Vec::new();
     for seed in 0..40 {
         let mut world = large();
-        world.seeds = vec![Answer::Fails(evenkeel::cause::SeedFailure::Overloaded, None)];
+        world.seeds = vec![Answer::Fails(SeedFailure::Overloaded, None)];
         world.start(seed);
         world.run_for(1.0);
         world.seeds = vec![Answer::List];
@@ -302,4 +493,54 @@ fn an_episode_that_began_without_a_list_knows_the_users_from_the_first_loss_on()
     delays.sort_by(f64::total_cmp);
     // The floor of 20 s, half of it at least, and for the missing 10,000 the time that the lists say.
     assert!(delays[0] > 10.0 && delays[20] > 30.0, "{delays:?}");
+}
+
+#[test]
+fn the_back_of_the_queue_is_as_far_as_the_whole_fleet_needs() {
+    for seed in 0..50 {
+        let mut world = large();
+        for server in &mut world.servers {
+            server.base_users = 30_000.0;
+            server.capacity = 1e5;
+            server.manner = Manner::Hangs;
+        }
+        let client = world.start(seed);
+        world.run_for(40.0);
+        // 90,000 users at 3 · 200 a second: 150 s.
+        let retries = world.retries(client, 0.0);
+        assert!(
+            (75.0..=150.1).contains(&retries[1].1.delay.as_secs()),
+            "seed {seed}: {retries:?}"
+        );
+    }
+}
+
+#[test]
+fn where_all_servers_are_gone_rounds_are_as_long_as_the_whole_fleet_needs() {
+    let mut world = large();
+    for server in &mut world.servers {
+        server.base_users = 30_000.0;
+        server.capacity = 1e5;
+        server.manner = Manner::Refuses;
+        server.listed = Some(false);
+    }
+    let client = world.start(1);
+    world.run_for(3_000.0);
+    let rounds = world.retries(client, 0.0).into_iter().map(|(_, retry)| retry);
+    let rounds = rounds.filter(|retry| retry.cause == RetryCause::NothingEligible);
+    let longest = rounds.map(|retry| retry.delay.as_secs()).fold(0.0, f64::max);
+    // Again 150 s, although no server counts as eligible.
+    assert!((75.0..=150.0).contains(&longest), "{longest}");
+}
+
+#[test]
+fn a_short_retry_after_does_not_shorten_the_back_of_the_queue() {
+    for seed in 0..30 {
+        let mut world = World::new(&[("only", 0, 100.0)]);
+        world.head["retryAfter"] = json!(1);
+        let mut world = world.with_one_settled(seed);
+        world.close_all(0, 1013);
+        assert!(!world.run_until(70.0, World::all_open), "seed {seed}: came too early");
+        assert!(world.run_until(83.0, World::all_open), "seed {seed}: hangs");
+    }
 }

@@ -271,3 +271,56 @@ fn one_request_at_a_time_ends_with_the_client() {
     world.run_for(10.0);
     assert_eq!(world.state(client), State::Closed);
 }
+
+#[test]
+fn a_list_begins_a_new_turn_of_the_seeds() {
+    let mut world = with_seeds(&[unreachable(), Answer::List]).with_one_settled(1);
+    world.seeds = vec![Answer::List, unreachable()];
+    let server = world.server_of(0).unwrap();
+    world.kill(server);
+    assert!(world.run_until(80.0, World::all_open));
+    // One seed of two failed: no turn is over, and servers may be blamed.
+    let asked = world.fetches(0, 60.0);
+    assert_eq!(asked[0].1, 1);
+    let server = world.server_of(0).unwrap();
+    let before = world.now;
+    world.close_all(server, 1011);
+    let client = &world.clients[0].watched.client;
+    let key = client
+        .selector()
+        .in_force()
+        .unwrap()
+        .list
+        .find(&world.servers[server].id)
+        .unwrap()
+        .key;
+    assert!(client.selector().memory.record(key).unwrap().is_ejected(at(before)));
+}
+
+#[test]
+fn a_list_sets_pauses_back_and_servers_may_be_blamed_again() {
+    for seed in 0..20 {
+        let mut world = with_seeds(&[unreachable()]);
+        let client = world.start(seed);
+        world.run_for(100.0);
+        world.seeds = vec![Answer::List];
+        for server in &mut world.servers {
+            server.manner = Manner::Refuses;
+        }
+        assert!(world.run_until(200.0, |world| world.servers.iter().any(|server| server.handshakes > 0)));
+        world.run_for(0.05);
+        let refused = world.servers.iter().position(|server| server.handshakes > 0).unwrap();
+        let selector = world.clients[client].watched.client.selector();
+        let key = selector
+            .in_force()
+            .unwrap()
+            .list
+            .find(&world.servers[refused].id)
+            .unwrap()
+            .key;
+        assert!(
+            selector.memory.record(key).unwrap().is_ejected(at(world.now)),
+            "seed {seed}"
+        );
+    }
+}

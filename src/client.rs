@@ -5,9 +5,9 @@
 //! [`poll_timeout`](Client::poll_timeout). Every attempt and every request has an id, and what comes late for one that is
 //! over is ignored.
 
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::mem;
-use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::cause::{Cause, SeedFailure};
 use crate::decision::Assessment;

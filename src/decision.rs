@@ -13,6 +13,7 @@
 use crate::list::{Group, Server, ServerList};
 use crate::random::Random;
 use crate::time::Duration;
+use alloc::vec::Vec;
 
 /// Arrivals between two lists, as a part of the free capacity, for each minute of the list's age.
 const ARRIVALS_PER_MINUTE: f64 = 0.2;

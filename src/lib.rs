@@ -16,6 +16,8 @@
 //! what happened and when, and carries out what comes back: [`web`] in the browser, natively the simulation and the crowd.
 //! Payloads never come here at all. If a rule lives in a driver, it is in the wrong place.
 
+// Natively the standard library is there for the reader of JSON text; on wasm it would cost two kilobytes.
+#![cfg_attr(target_arch = "wasm32", no_std)]
 // On wasm a panic poisons the instance: none may be reachable from input.
 #![deny(
     clippy::unwrap_used,
@@ -24,6 +26,8 @@
     clippy::indexing_slicing,
     clippy::unreachable
 )]
+
+extern crate alloc;
 
 pub mod cause;
 pub mod client;

@@ -10,6 +10,7 @@ pub mod json;
 pub mod read;
 
 use crate::time::Duration;
+use alloc::boxed::Box;
 
 /// The priority of a server whose `priority` is garbage: behind every valid group.
 pub const PRIORITY_OF_GARBAGE: u16 = 256;

@@ -7,6 +7,7 @@
 
 use crate::list::{Server, ServerKey, ServerList};
 use crate::time::{Duration, Instant};
+use alloc::vec::Vec;
 
 /// A list made so long after a loss and still showing the server as available knows better.
 pub(crate) const LOSS_NOTICED_AFTER: Duration = Duration::from_secs(3.0);

@@ -1,6 +1,6 @@
 //! The list in force together with what this client knows beside it: everything a decision needs.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use crate::cause::Cause;
 use crate::decision::{Assessment, Candidate, Circumstances, Exclusion, draw, weigh};

@@ -3,7 +3,11 @@
 //! The rules are here and nowhere else; a driver only shows its parsed JSON through [`Node`]. One bad entry never costs
 //! the good ones: it is dropped and reported, and only a document without any usable server is an error.
 
-use std::collections::BinaryHeap;
+use alloc::boxed::Box;
+use alloc::collections::BinaryHeap;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use super::{Group, PRIORITY_OF_GARBAGE, Server, ServerKey, ServerList};
 use crate::seeds::wish_to_stay_away;

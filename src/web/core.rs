@@ -1,6 +1,9 @@
 //! The core's export: a client, or a selector alone, as numbers in and numbers out.
 
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use js_sys::Array;
 use wasm_bindgen::prelude::*;

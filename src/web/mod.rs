@@ -13,3 +13,10 @@ pub mod node;
 /// A third of the size of the standard one, and its equal for the few allocations there are.
 #[global_allocator]
 static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
+/// A panic ends the instance at once: nobody reads a message, and formatting one would cost two kilobytes.
+#[cfg(feature = "standalone")]
+#[panic_handler]
+fn panic(_: &::core::panic::PanicInfo<'_>) -> ! {
+    ::core::arch::wasm32::unreachable()
+}

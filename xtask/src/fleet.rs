@@ -36,7 +36,7 @@ pub(crate) fn program_beside_its_tests() -> Result<PathBuf> {
 
 fn built(arguments: &[&str]) -> Result<PathBuf> {
     let package = ["--profile", "tools", "-p", "evenkeel-fleet"];
-    project::build_artifact(&[&package, arguments].concat(), "evenkeel-fleet", "")
+    project::build_artifact("build", &[&package, arguments].concat(), "evenkeel-fleet", "")
 }
 
 /// A running fleet, which ends when this is dropped.

@@ -42,9 +42,9 @@ pub(crate) fn npm_tool(path: &str) -> Command {
     node([root().join("node_modules").join(path)])
 }
 
-/// Runs `cargo build` with these arguments and gives the file that it made for `target` with the
-/// given extension (`""` for a program).
-pub(crate) fn build_artifact(arguments: &[&str], target: &str, extension: &str) -> Result<PathBuf> {
+/// Runs `cargo build`, or `rustc`, with these arguments and gives the file that it made for
+/// `target` with the given extension (`""` for a program).
+pub(crate) fn build_artifact(command: &str, arguments: &[&str], target: &str, extension: &str) -> Result<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
         reason: String,
@@ -63,13 +63,13 @@ pub(crate) fn build_artifact(arguments: &[&str], target: &str, extension: &str) 
         test: bool,
     }
 
-    let output = cargo(["build", "--quiet", "--message-format=json-render-diagnostics"])
+    let output = cargo([command, "--quiet", "--message-format=json-render-diagnostics"])
         .args(arguments)
         .stderr(Stdio::inherit())
         .output()
         .context("cargo cannot be started")?;
     if !output.status.success() {
-        bail!("cargo build {} failed", arguments.join(" "));
+        bail!("cargo {command} {} failed", arguments.join(" "));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text
@@ -87,5 +87,5 @@ pub(crate) fn build_artifact(arguments: &[&str], target: &str, extension: &str) 
                 .into_iter()
                 .find(|file| file.extension().is_some_and(|it| it == extension)),
         })
-        .with_context(|| format!("cargo build {} made no {target}", arguments.join(" ")))
+        .with_context(|| format!("cargo {command} {} made no {target}", arguments.join(" ")))
 }

@@ -337,7 +337,8 @@ fn the_application_may_end_it_after_an_attempt_that_failed() {
 }
 
 #[test]
-fn a_server_that_takes_and_drops_at_once_is_met_a_few_times_at_most_although_listed_as_the_emptiest() {
+fn a_server_that_takes_and_drops_at_once_is_met_once_although_it_is_listed_as_the_emptiest() {
+    let mut opened = Vec::new();
     for seed in 0..100 {
         let mut world = World::of_three();
         world.servers[0].manner = Manner::Drops(1011);
@@ -356,7 +357,13 @@ fn a_server_that_takes_and_drops_at_once_is_met_a_few_times_at_most_although_lis
         // Opened elsewhere: within the least queue, 1 s, and the time of a few messages.
         let last = world.attempts(client, 0.0).last().unwrap().0;
         assert!(last < 1.3, "seed {seed}: {last}");
+        opened.push(last);
     }
+    opened.sort_by(f64::total_cmp);
+    println!(
+        "the attempt that lasts: after {:.2} s (median), {:.2} s (worst); 1 at most to the bad server",
+        opened[50], opened[99]
+    );
 }
 
 #[test]

@@ -187,7 +187,8 @@ export class Driver {
   /** What the application gave to `close()`. */
   #farewell: [code?: number, reason?: string] = [];
   #request: AbortController | undefined;
-  /** The seed that was asked last, and what was wrong with its answer. */
+  /** The request made last, the seed it went to, and what was wrong with the answer. */
+  #asked = 0;
   #seed = 0;
   #seedError: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -318,7 +319,9 @@ export class Driver {
       face.changed();
     } else if (kind === 1) {
       this.#request = new AbortController();
+      this.#asked = id;
       this.#seed = rest[0];
+      this.#seedError = undefined;
       face.ask(this.#seed, id, this.#request.signal);
     } else if (kind === 2) {
       this.#request?.abort();
@@ -391,7 +394,8 @@ export class Driver {
   }
 
   #listFailed(request: number, status: number, code: string, retryAfter = NaN): void {
-    this.#seedError = code;
+    // A request that was given up may fail late, when the next one is under way.
+    if (request === this.#asked) this.#seedError = code;
     this.#core.listFailed(performance.now(), request, status, retryAfter);
   }
 

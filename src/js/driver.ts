@@ -222,8 +222,10 @@ export class Driver {
   /** Closes for good; the arguments are those of `WebSocket.close()`, checked. */
   close(code: number | undefined, reason: string): void {
     this.#farewell = code === undefined ? [] : [code, reason];
-    this.#core.close(performance.now());
-    this.#pump();
+    const now = performance.now();
+    this.#core.close(now);
+    // At the same moment, so that the end comes in a later task, however long this one takes.
+    this.#pump(now);
   }
 
   /** Drops the present connection, attempt or wait, and decides anew. */
@@ -297,12 +299,12 @@ export class Driver {
     this.#core.free();
   }
 
-  #pump(): void {
+  #pump(now = performance.now()): void {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
       for (;;) {
-        const command = this.#core.poll(performance.now());
+        const command = this.#core.poll(now);
         if (!command) break;
         this.#carryOut(command as unknown as [number, number, number, number]);
       }

@@ -230,7 +230,8 @@ export class Driver {
 
   /** Drops the present connection, attempt or wait, and decides anew. */
   reconnect(): void {
-    this.#closing = this.#core.state() === 2 ? { ...ABNORMAL, code: 1000, wasClean: true, errored: false } : undefined;
+    // Not if the connection has ended by itself, and the application does not know yet.
+    if (this.#core.state() === 2) this.#closing ??= { ...ABNORMAL, code: 1000, wasClean: true, errored: false };
     this.#core.reconnect();
     this.#pump();
   }
@@ -372,8 +373,8 @@ export class Driver {
     socket.onclose = (event) => {
       const { code, reason, wasClean } = event;
       this.#abandon();
-      const reconnect = this.#face.verdict(event, this.#Wasm.isFinal(code));
       this.#closing = { code, reason, wasClean, errored: link.errored, final: false };
+      const reconnect = this.#face.verdict(event, this.#Wasm.isFinal(code));
       this.#core.closed(performance.now(), attempt, code, reconnect);
       this.#pump();
     };

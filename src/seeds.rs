@@ -1,12 +1,13 @@
 //! The seeds: whom to ask for the list, and when.
 //!
 //! Seeds are tried in turn, each at once after the one before has failed; after a whole turn without an answer comes a
-//! pause with full jitter that doubles. The seed that answered is asked first the next time. One request at a time.
+//! pause with full jitter, longer the longer the outage lasts. The seed that answered is asked first the next time. One request at a time.
 
 use crate::random::Random;
 use crate::time::{Duration, Instant};
 
-/// The first pause after a whole turn has failed is drawn from zero up to this; each further one up to twice as much.
+/// The first pause after a whole turn has failed is drawn from zero up to this; each further one up to twice as much, but
+/// no more than the outage has lasted: who drew short ones is not to wait long for a seed that was away for seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(1.0);
 /// The longest pause is drawn from zero up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60.0);
@@ -25,6 +26,8 @@ pub(crate) struct Seeds {
     failed: u16,
     /// How many whole turns failed one after the other.
     turns: u8,
+    /// When the first of these turns failed.
+    failing_since: Instant,
     requests: u32,
     in_flight: Option<(RequestId, Instant)>,
     not_before: Instant,
@@ -37,6 +40,7 @@ impl Seeds {
             current: 0,
             failed: 0,
             turns: 0,
+            failing_since: Instant::LONG_AGO,
             requests: 0,
             in_flight: None,
             not_before: Instant::LONG_AGO,
@@ -106,7 +110,13 @@ impl Seeds {
         let turn_over = self.failed >= self.count;
         if turn_over {
             self.failed = 0;
-            let most = (FIRST_PAUSE * f64::from(1u32 << self.turns.min(6))).min(LONGEST_PAUSE);
+            if self.turns == 0 {
+                self.failing_since = now;
+            }
+            let lasted = now.since(self.failing_since).max(FIRST_PAUSE);
+            let most = (FIRST_PAUSE * f64::from(1u32 << self.turns.min(6)))
+                .min(lasted)
+                .min(LONGEST_PAUSE);
             self.turns = self.turns.saturating_add(1);
             self.not_before = now
                 + match retry_after {

@@ -15,6 +15,8 @@ use crate::time::Duration;
 
 /// The most servers a list may have; the entries behind are dropped.
 pub const MAX_SERVERS: u32 = 10_000;
+/// The most entries that are reported as left out: a document of nothing but garbage must not cost more than its reading.
+pub const MAX_REPORTED: usize = 1_000;
 /// The longest URL of a server, in characters.
 pub const MAX_URL_CHARS: usize = 2_048;
 /// `ttl` where neither the document nor its HTTP answer says.
@@ -121,7 +123,7 @@ pub struct Dropped {
 pub enum DropReason {
     /// It is no object.
     NotAnObject,
-    /// It has no `url`, or one that is no string.
+    /// It has no `url`, or one that is empty or no string.
     UrlMissing,
     /// Its `url` is longer than [`MAX_URL_CHARS`].
     UrlTooLong,
@@ -186,18 +188,20 @@ pub fn read<N: Node>(
 
     let mut dropped = Vec::new();
     let mut servers = Vec::with_capacity(length.min(MAX_SERVERS) as usize);
-    for index in 0..length {
-        let server = if index < MAX_SERVERS {
-            read_entry(&array.item(index), index, &resolve)
-        } else {
-            Err(DropReason::OverLimit)
-        };
-        match server {
+    for index in 0..length.min(MAX_SERVERS) {
+        match read_entry(&array.item(index), index, &resolve) {
             Ok(server) => servers.push(server),
             Err(why) => dropped.push(Dropped { index, why }),
         }
     }
     drop_duplicates(&mut servers, &mut dropped);
+    let why = DropReason::OverLimit;
+    dropped.extend(
+        (MAX_SERVERS..length)
+            .take(MAX_REPORTED)
+            .map(|index| Dropped { index, why }),
+    );
+    dropped.truncate(MAX_REPORTED);
     if servers.is_empty() {
         return Err(ListError::Empty);
     }
@@ -245,6 +249,10 @@ fn read_entry<N: Node>(entry: &N, index: u32, resolve: &impl Fn(&str) -> Option<
     let Scalar::Text(written) = entry.member(Name::Url).scalar() else {
         return Err(DropReason::UrlMissing);
     };
+    // Relative to the seed it would be the seed itself.
+    if written.is_empty() {
+        return Err(DropReason::UrlMissing);
+    }
     let url = websocket_url(&written, resolve)?;
     let id = match entry.member(Name::Id).scalar() {
         Scalar::Text(id) if !id.is_empty() => id.into_boxed_str(),
@@ -352,14 +360,15 @@ fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) {
 }
 
 fn by_key(servers: &[Server]) -> Box<[u32]> {
-    sorted(servers.iter().map(|server| (server.key.0, 0.0)))
+    sorted(servers.iter().map(|server| (server.key.0, 0.0)).collect())
 }
 
 /// Fills in what depends on the group, and works out the orders that every decision needs: the groups, and the positions
 /// of their members by utilisation.
 fn fill_in(servers: &mut [Server]) -> (Box<[Group]>, Box<[u32]>) {
     let by_group = |order: fn(&Server) -> f64, servers: &[Server]| {
-        sorted(servers.iter().map(|server| (server.priority.into(), order(server))))
+        let keys = servers.iter().map(|server| (server.priority.into(), order(server)));
+        sorted(keys.collect())
     };
     // Those without a capacity come first in their group, and the others by what the median is of.
     let positions = by_group(|server| server.capacity.max(0.0) / server.weight, servers);
@@ -443,10 +452,11 @@ fn sums(servers: &[Server], positions: &[u32], size: fn(&Server) -> f64) -> (f64
 /// Positions in ascending order of their keys, which are no negative numbers; equal ones keep the order of the document.
 ///
 /// By the standard library's heap: its sorts are three times as large, and this is the only one in the binary.
-fn sorted(keys: impl Iterator<Item = (u64, f64)>) -> Box<[u32]> {
+fn sorted(keys: Vec<(u64, f64)>) -> Box<[u32]> {
     let positions = 0u32..;
     // The bits of a number that is not negative are in the same order as the number.
     let keys = keys
+        .into_iter()
         .zip(positions)
         .map(|((major, minor), at)| (major, minor.to_bits(), at));
     let sorted = BinaryHeap::from_iter(keys).into_sorted_vec();

@@ -25,6 +25,15 @@ struct Bytes {
     brotli: u64,
 }
 
+/// What an entry may have, in brotli bytes.
+#[derive(Deserialize)]
+struct Budget {
+    /// More fails the check. It follows the size down, so that nothing grows unnoticed.
+    most: u64,
+    /// What the contract asks for.
+    target: u64,
+}
+
 /// Builds, measures and prints; with `check` fails when an entry is over its budget.
 pub(crate) fn report(json: bool, check: bool) -> Result<()> {
     bundle::build()?;
@@ -37,8 +46,10 @@ pub(crate) fn report(json: bool, check: bool) -> Result<()> {
     }
     let over: Vec<_> = sizes
         .iter()
-        .filter(|(entry, size)| budgets.get(*entry).is_some_and(|most| size.brotli > *most))
-        .map(|(entry, size)| format!("{entry} by {} bytes", size.brotli - budgets[entry]))
+        .filter_map(|(entry, size)| {
+            let over = size.brotli.checked_sub(budgets.get(entry)?.most)?;
+            (over > 0).then(|| format!("{entry} by {over} bytes"))
+        })
         .collect();
     if check && !over.is_empty() {
         bail!("over the brotli budget of size-budget.json: {}", over.join(", "));
@@ -57,21 +68,22 @@ fn measure() -> Result<BTreeMap<String, Size>> {
     serde_json::from_slice(&output.stdout).context("xtask/size.mjs printed no sizes")
 }
 
-/// The most brotli bytes an entry may have.
-fn budgets() -> Result<BTreeMap<String, u64>> {
+fn budgets() -> Result<BTreeMap<String, Budget>> {
     let text =
         std::fs::read_to_string(project::root().join("size-budget.json")).context("size-budget.json cannot be read")?;
-    serde_json::from_str(&text).context("size-budget.json maps entries to bytes")
+    serde_json::from_str(&text).context("size-budget.json maps entries to their budgets")
 }
 
-fn print(sizes: &BTreeMap<String, Size>, budgets: &BTreeMap<String, u64>) {
-    println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "bytes", "raw", "gzip", "brotli", "budget");
+fn print(sizes: &BTreeMap<String, Size>, budgets: &BTreeMap<String, Budget>) {
+    let columns = ["bytes", "raw", "gzip", "brotli", "budget", "target"];
+    let [name, numbers @ ..] = columns;
+    println!("{name:<22}{}", numbers.map(|column| format!("{column:>9}")).concat());
     for (entry, size) in sizes {
-        let budget = budgets.get(entry).map(u64::to_string).unwrap_or_default();
-        println!(
-            "{entry:<22}{:>9}{:>9}{:>9}{budget:>9}",
-            size.raw, size.gzip, size.brotli
-        );
+        let budget = budgets
+            .get(entry)
+            .map(|budget| format!("{:>9}{:>9}", budget.most, budget.target))
+            .unwrap_or_default();
+        println!("{entry:<22}{:>9}{:>9}{:>9}{budget}", size.raw, size.gzip, size.brotli);
         // A single file is the entry itself.
         for (file, bytes) in size.files.iter().filter(|_| size.files.len() > 1) {
             println!("  {file:<20}{:>9}{:>9}{:>9}", bytes.raw, bytes.gzip, bytes.brotli);

@@ -1,2 +1,3 @@
 // Stands in for the generated module that holds the wasm.
+/** The wasm, deflated (zlib), as base64. */
 export const base64: string;

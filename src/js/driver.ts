@@ -171,6 +171,7 @@ interface Link {
   attempt: number;
   socket: WebSocket;
   server: Server;
+  /** `error` comes before `close`: also where an attempt fails and the browser (Firefox) fires none. */
   errored: boolean;
 }
 
@@ -361,9 +362,10 @@ export class Driver {
       this.#core.closed(now, attempt, ABNORMAL.code, true);
       return;
     }
-    const link: Link = { attempt, socket, server, errored: false };
+    const link: Link = { attempt, socket, server, errored: true };
     this.#link = link;
     socket.onopen = () => {
+      link.errored = false;
       this.#core.opened(performance.now(), attempt);
       this.#pump();
     };

@@ -58,8 +58,10 @@ fn native(package: &str) -> Command {
     project::cargo(["test", "--profile", "tools", "--no-fail-fast", "-p", package])
 }
 
-/// The wasm tests: every `tests/web*.rs`, in this browser. `test-runner` brings their fleet.
+/// The wasm tests: every `tests/web*.rs`, in this browser. `test-runner` brings their fleet; the driver they compile in
+/// is the built one.
 fn in_browser(browser: Browser) -> Result<Command> {
+    bundle::build()?;
     let mut command = native("evenkeel");
     command.args(["--target", "wasm32-unknown-unknown", "--test", "web*"]);
     command.env("EVENKEEL_BROWSER", browser.name());

@@ -1,0 +1,211 @@
+//! The decision alone, as `createSelector` uses it.
+
+use evenkeel::web::core::Core;
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::support::*;
+
+#[wasm_bindgen(module = "/dist/driver.js")]
+extern "C" {
+    /// The core's numbers as objects.
+    type View;
+    #[wasm_bindgen(constructor)]
+    fn new(core: &JsValue, words: &str) -> View;
+    #[wasm_bindgen(method, catch)]
+    fn take(this: &View, now: f64, request: u32, document: &JsValue, base: Option<&str>) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method)]
+    fn decision(this: &View, now: f64, drawn: &JsValue) -> JsValue;
+    #[wasm_bindgen(method)]
+    fn probabilities(this: &View, now: f64) -> JsValue;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The core as the view has it.
+    #[wasm_bindgen(js_name = Core)]
+    type JsCore;
+    #[wasm_bindgen(method)]
+    fn assess(this: &JsCore, now: f64, lost: &JsValue, failures: Option<u32>);
+    #[wasm_bindgen(method)]
+    fn draw(this: &JsCore) -> JsValue;
+    #[wasm_bindgen(method, catch, js_name = reportFailure)]
+    fn report_failure(this: &JsCore, now: f64, id: &str, kind: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = reportSuccess)]
+    fn report_success(this: &JsCore, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn free(this: &JsCore);
+}
+
+/// A core without a connection, and the view of it.
+struct Selector {
+    core: JsCore,
+    view: View,
+}
+
+impl Selector {
+    fn new(random_seed: f64) -> Self {
+        let core = core(random_seed);
+        let view = View::new(&core, &Core::words());
+        let core = core.unchecked_into();
+        Self { core, view }
+    }
+
+    fn update(&self, document: &Value, base: Option<&str>) -> Result<Value, String> {
+        let taken = self.view.take(NOW, 0, &js(document), base);
+        taken.map(|list| plain(&list)).map_err(|code| code_of(&code))
+    }
+
+    fn select(&self, lost: &Value) -> Option<Value> {
+        self.core.assess(NOW, &js(lost), None);
+        let drawn = self.core.draw();
+        (!drawn.is_undefined()).then(|| plain(&self.view.decision(NOW, &drawn)))
+    }
+
+    fn probabilities(&self, lost: &Value) -> Vec<Value> {
+        self.core.assess(NOW, &js(lost), None);
+        let probabilities = plain(&self.view.probabilities(NOW));
+        probabilities.as_array().cloned().expect("a list")
+    }
+
+    fn chances(&self, lost: &Value) -> Vec<f64> {
+        let probabilities = self.probabilities(lost);
+        probabilities.iter().map(|one| number(&one["probability"])).collect()
+    }
+
+    fn report_failure(&self, id: &str, kind: &str) -> Result<(), String> {
+        self.core.report_failure(NOW, id, kind).map_err(|code| code_of(&code))
+    }
+}
+
+impl Drop for Selector {
+    fn drop(&mut self) {
+        self.core.free();
+    }
+}
+
+/// A time as `Date.now()` gives it.
+const NOW: f64 = 1.79e12;
+
+fn js(value: &Value) -> JsValue {
+    match value {
+        // Nothing said, so that what was reported counts.
+        Value::Null => JsValue::UNDEFINED,
+        value => js_sys::JSON::parse(&value.to_string()).expect("it is JSON"),
+    }
+}
+
+fn code_of(thrown: &JsValue) -> String {
+    thrown.as_string().expect("codes are strings")
+}
+
+/// The servers of the check in the rules of the decision.
+fn three() -> Value {
+    let server = |id: &str, users: u32, capacity: u32| json!({ "id": id, "url": format!("wss://{id}.example/"), "users": users, "capacity": capacity, "rack": 7 });
+    json!({ "age": 0, "servers": [server("a", 812, 2000), server("b", 1200, 2000), server("c", 600, 1000)] })
+}
+
+fn rounded(probabilities: &[f64]) -> Vec<f64> {
+    probabilities.iter().map(|one| (one * 1e4).round() / 1e4).collect()
+}
+
+#[wasm_bindgen_test]
+fn a_decision_is_drawn_with_the_probabilities_it_tells() {
+    let selector = Selector::new(7.0);
+    let list = selector.update(&three(), None).expect("a good list");
+    assert_eq!((&list["servers"], &list["dropped"]), (&json!(3), &json!([])));
+    assert_eq!(rounded(&selector.chances(&Value::Null)), [0.8874, 0.0750, 0.0375]);
+
+    let mut drawn = [0u32; 3];
+    for _ in 0..2000 {
+        let decision = selector.select(&Value::Null).expect("there are eligible servers");
+        let told = (&decision["group"], &decision["reason"], &decision["server"]["rack"]);
+        assert_eq!(told, (&json!(0), &json!("preferred"), &json!(7)));
+        let position = ["a", "b", "c"].iter().position(|id| decision["server"]["id"] == *id);
+        drawn[position.expect("one of the three")] += 1;
+    }
+    // Within five standard deviations of 1775, 150 and 75.
+    for (count, range) in drawn.iter().zip([1704..=1846, 91..=209, 33..=117]) {
+        assert!(range.contains(count), "{drawn:?}");
+    }
+}
+
+#[wasm_bindgen_test]
+fn the_same_seed_draws_the_same_servers() {
+    let draws = |seed| {
+        let selector = Selector::new(seed);
+        selector.update(&three(), None).expect("a good list");
+        let draw = |_| {
+            selector
+                .select(&Value::Null)
+                .map(|decision| text(&decision["server"]["id"]))
+        };
+        (0..50).map(draw).collect::<Vec<_>>()
+    };
+    assert_eq!(draws(1.0), draws(1.0));
+    assert_ne!(draws(1.0), draws(2.0));
+}
+
+#[wasm_bindgen_test]
+fn a_lost_server_gets_nobody_and_when_all_are_there_is_no_decision() {
+    let selector = Selector::new(7.0);
+    selector.update(&three(), None).expect("a good list");
+    let [a, b, c] = selector.chances(&json!(["a"]))[..] else {
+        panic!("three")
+    };
+    assert_eq!(a, 0.0);
+    assert!((b + c - 1.0).abs() < 1e-9);
+    let all = json!(["a", "b", "c"]);
+    assert_eq!(selector.chances(&all), [0.0; 3]);
+    assert_eq!(selector.select(&all), None);
+}
+
+#[wasm_bindgen_test]
+fn a_document_that_cannot_be_used_is_thrown_back_and_the_last_list_stays() {
+    let selector = Selector::new(7.0);
+    assert_eq!(
+        (selector.probabilities(&Value::Null), selector.select(&Value::Null)),
+        (vec![], None)
+    );
+    selector.update(&three(), None).expect("a good list");
+    for (document, code) in [
+        (json!({ "servers": [{ "url": "no base" }] }), "list-empty"),
+        (json!([]), "list-empty"),
+        (json!({ "servers": {} }), "list-invalid"),
+        (json!("servers"), "list-invalid"),
+        (json!(null), "list-invalid"),
+    ] {
+        assert_eq!(selector.update(&document, None), Err(code.to_owned()), "{document}");
+    }
+    assert_eq!(selector.probabilities(&Value::Null).len(), 3);
+
+    let relative = json!({ "servers": [{ "url": "/ws" }] });
+    selector
+        .update(&relative, Some("https://api.example/servers"))
+        .expect("it has a base");
+    let decision = selector.select(&Value::Null).expect("it is eligible");
+    assert_eq!(decision["server"]["url"], "wss://api.example/ws");
+}
+
+#[wasm_bindgen_test]
+fn what_is_reported_of_a_server_counts() {
+    let selector = Selector::new(7.0);
+    selector.update(&three(), None).expect("a good list");
+    let excluded = || selector.probabilities(&Value::Null)[0]["excluded"].clone();
+    assert_eq!(excluded(), Value::Null);
+    for (kind, expected) in [("local", json!(null)), ("crash", json!("lost"))] {
+        assert_eq!(selector.report_failure("a", kind), Ok(()));
+        assert_eq!(excluded(), expected, "{kind}");
+    }
+    selector.core.report_success("b").expect("a server of the list");
+    assert_eq!(excluded(), Value::Null, "the episode is over");
+    assert_eq!(selector.report_failure("a", "refused"), Ok(()));
+    selector.core.report_success("b").expect("a server of the list");
+    assert_eq!(excluded(), "ejected", "the episode is over, the ejection is not");
+
+    assert_eq!(selector.report_failure("a", "mood"), Err("unknown-kind".to_owned()));
+    assert_eq!(selector.report_failure("z", "crash"), Err("unknown-server".to_owned()));
+    let thrown = selector.core.report_success("z").expect_err("there is no such server");
+    assert_eq!(code_of(&thrown), "unknown-server");
+}

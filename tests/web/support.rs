@@ -1,0 +1,370 @@
+//! A fleet for one test, a client of it, and a limit to how long both may take.
+
+use std::future::poll_fn;
+use std::panic;
+use std::pin::pin;
+use std::sync::Once;
+use std::task::Poll;
+
+use evenkeel::web::core::Core;
+use gloo_net::http::{Method, RequestBuilder};
+use js_sys::{JSON, Promise, Reflect};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_test::console_error;
+
+#[wasm_bindgen(module = "/tests/web/host.js")]
+extern "C" {
+    type Host;
+    #[wasm_bindgen(constructor)]
+    fn new(setup: &str) -> Host;
+    #[wasm_bindgen(method, getter)]
+    fn settings(this: &Host) -> JsValue;
+    #[wasm_bindgen(method)]
+    fn employ(this: &Host, driver: &Driver);
+    #[wasm_bindgen(method)]
+    fn dismiss(this: &Host);
+    #[wasm_bindgen(method)]
+    fn send(this: &Host, message: &JsValue);
+    #[wasm_bindgen(method)]
+    fn happened(this: &Host, kind: &str, times: usize) -> Promise;
+    #[wasm_bindgen(method)]
+    fn count(this: &Host, kind: &str) -> usize;
+    #[wasm_bindgen(method)]
+    fn records(this: &Host, kind: Option<&str>) -> String;
+    #[wasm_bindgen(method)]
+    fn record(this: &Host, kind: &str, times: usize) -> String;
+
+    #[wasm_bindgen(js_name = sleep)]
+    fn sleep_for(millis: f64) -> Promise;
+    fn forget();
+    fn story() -> String;
+    /// How many timers are set, those of the tests not counted.
+    #[wasm_bindgen(js_name = timersSet)]
+    pub(crate) fn timers_set() -> u32;
+}
+
+#[wasm_bindgen(module = "/dist/driver.js")]
+extern "C" {
+    /// The driver as it ships.
+    type Driver;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(core: &JsValue, face: &Host, settings: &JsValue) -> Result<Driver, JsValue>;
+    #[wasm_bindgen(method)]
+    fn start(this: &Driver);
+    #[wasm_bindgen(method)]
+    fn close(this: &Driver, code: Option<u16>, reason: &str);
+    #[wasm_bindgen(method)]
+    fn reconnect(this: &Driver);
+    #[wasm_bindgen(method)]
+    fn state(this: &Driver) -> u8;
+    #[wasm_bindgen(method)]
+    fn servers(this: &Driver) -> JsValue;
+    #[wasm_bindgen(method)]
+    fn snapshot(this: &Driver) -> JsValue;
+}
+
+/// A core as JavaScript has it: the glue's object.
+pub(crate) fn core(random_seed: f64) -> JsValue {
+    Core::new(random_seed, 0, 0.0, 0.0, 0.0, 0.0).into()
+}
+
+/// Runs a test with a fleet of these servers. It fails when it takes longer than so many seconds, so that the others still
+/// get their turn; a failure is told with all that had happened.
+pub(crate) async fn with_fleet(limit: f64, servers: Value, test: impl AsyncFnOnce(&Fleet)) {
+    tell_the_story_of_failures();
+    forget();
+    let mut test = pin!(async {
+        let fleet = Fleet::of(servers).await;
+        test(&fleet).await;
+        fleet.remove().await;
+    });
+    let mut alarm = pin!(sleep(limit));
+    let in_time = poll_fn(|context| match test.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(true),
+        Poll::Pending => alarm.as_mut().poll(context).map(|()| false),
+    });
+    assert!(in_time.await, "this takes more than {limit} s");
+}
+
+fn tell_the_story_of_failures() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            console_error!("what had happened:\n{}", story());
+            report(panic);
+        }));
+    });
+}
+
+/// Waits for so many seconds.
+pub(crate) async fn sleep(secs: f64) {
+    settled(sleep_for(secs * 1000.0)).await;
+}
+
+/// Waits until something is true.
+pub(crate) async fn until(mut is_true: impl AsyncFnMut() -> bool) {
+    while !is_true().await {
+        sleep(0.01).await;
+    }
+}
+
+async fn settled(promise: Promise) {
+    JsFuture::from(promise)
+        .await
+        .expect("no promise of the host is rejected");
+}
+
+/// Two groups, three servers and two.
+pub(crate) fn two_groups() -> Value {
+    json!([{ "count": 3 }, { "count": 2, "priority": 1 }])
+}
+
+/// A server that attracts every client, and behaves like this, beside one that is well.
+pub(crate) fn lure(behaviour: Value) -> Value {
+    let mut lure = json!({ "id": "lure", "behaviour": behaviour });
+    lure["behaviour"]["report"] = json!(0);
+    json!([lure, { "id": "well", "baseUsers": 60 }])
+}
+
+/// Real servers, of one test alone.
+pub(crate) struct Fleet {
+    control: String,
+    /// The address of its list.
+    pub(crate) list: String,
+    /// `id` and `url` of each server.
+    pub(crate) servers: Vec<Value>,
+}
+
+impl Fleet {
+    async fn of(servers: Value) -> Self {
+        let fleets = option_env!("EVENKEEL_FLEET").expect("EVENKEEL_FLEET was set when this was compiled");
+        // The list is made often and deaths are noticed soon, so that tests wait for the client only.
+        let spec = json!({ "servers": servers, "refresh": 50, "detection": 200, "ttl": 1 });
+        let made = request(Method::POST, &format!("{fleets}/fleets"), &spec).await;
+        Self {
+            control: text(&made["control"]),
+            list: text(&made["list"]),
+            servers: made["servers"].as_array().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Changes how one server behaves.
+    pub(crate) async fn tell(&self, id: &str, change: Value) {
+        request(Method::PATCH, &format!("{}/servers/{id}", self.control), &change).await;
+    }
+
+    /// Changes how all servers of a group behave.
+    pub(crate) async fn tell_group(&self, priority: u8, change: Value) {
+        let url = format!("{}/servers?priority={priority}", self.control);
+        request(Method::PATCH, &url, &change).await;
+    }
+
+    /// Changes how the list behaves.
+    pub(crate) async fn tell_list(&self, change: Value) {
+        request(Method::PATCH, &format!("{}/list", self.control), &change).await;
+    }
+
+    /// Has a server close its connections.
+    pub(crate) async fn close(&self, id: &str, code: u16, reason: &str) {
+        let order = json!({ "code": code, "reason": reason });
+        request(Method::POST, &format!("{}/servers/{id}/close", self.control), &order).await;
+    }
+
+    /// What is true of one server.
+    pub(crate) async fn server(&self, id: &str) -> Value {
+        let servers = self.truth().await;
+        let server = servers.into_iter().find(|server| server["id"] == id);
+        server.expect("the fleet has this server")
+    }
+
+    /// All connections that the servers have.
+    pub(crate) async fn connections(&self) -> u64 {
+        let servers = self.truth().await;
+        servers.iter().filter_map(|server| server["connections"].as_u64()).sum()
+    }
+
+    /// Waits until the servers have so many connections.
+    pub(crate) async fn has_connections(&self, number: u64) {
+        until(async || self.connections().await == number).await;
+    }
+
+    async fn truth(&self) -> Vec<Value> {
+        let state = request(Method::GET, &self.control, &Value::Null).await;
+        state["servers"].as_array().cloned().unwrap_or_default()
+    }
+
+    async fn remove(self) {
+        request(Method::DELETE, &self.control, &Value::Null).await;
+    }
+}
+
+async fn request(method: Method, url: &str, body: &Value) -> Value {
+    let what = format!("{method} {url} {body}");
+    let request = RequestBuilder::new(url).method(method);
+    let sent = match body {
+        Value::Null => request.send().await,
+        body => {
+            let request = request.body(body.to_string()).expect("this request may have a body");
+            request.send().await
+        }
+    };
+    let response = sent.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let answer = response.text().await.expect("an answer of the fleet is text");
+    assert!(response.ok(), "{what}: {} {answer}", response.status());
+    serde_json::from_str(&answer).unwrap_or_default()
+}
+
+/// A driver, and the host that plays the face before it.
+pub(crate) struct Client {
+    host: Host,
+    driver: Driver,
+}
+
+impl Client {
+    /// A client of this fleet's list, started.
+    pub(crate) fn of(fleet: &Fleet) -> Self {
+        Self::with(fleet, json!({}))
+    }
+
+    /// The same, set up in another way: see the host's constructor.
+    pub(crate) fn with(fleet: &Fleet, mut setup: Value) -> Self {
+        if setup["seeds"].is_null() {
+            setup["seeds"] = json!([{ "url": fleet.list }]);
+        }
+        let client = Self::idle(setup);
+        client.start();
+        client
+    }
+
+    /// A client that was not started.
+    pub(crate) fn idle(setup: Value) -> Self {
+        Self::new(setup).expect("there is no fixed list, or it can be used")
+    }
+
+    /// A client that was not started, or the code that its constructor throws.
+    pub(crate) fn new(setup: Value) -> Result<Self, String> {
+        let host = Host::new(&setup.to_string());
+        let class = Reflect::get(&core(0.0), &"constructor".into()).expect("every object has one");
+        let driver = Driver::new(&class, &host, &host.settings())
+            .map_err(|code| code.as_string().expect("a code is a string"))?;
+        host.employ(&driver);
+        Ok(Self { host, driver })
+    }
+
+    pub(crate) fn start(&self) {
+        self.driver.start();
+    }
+
+    pub(crate) fn close(&self, code: Option<u16>, reason: &str) {
+        self.driver.close(code, reason);
+    }
+
+    pub(crate) fn reconnect(&self) {
+        self.driver.reconnect();
+    }
+
+    pub(crate) fn free(self) {
+        self.host.dismiss();
+    }
+
+    /// The position of its state in the contract's list of states.
+    pub(crate) fn state(&self) -> u8 {
+        self.driver.state()
+    }
+
+    pub(crate) fn servers(&self) -> Value {
+        plain(&self.driver.servers())
+    }
+
+    pub(crate) fn snapshot(&self) -> Value {
+        plain(&self.driver.snapshot())
+    }
+
+    /// Sends a message by the socket that the face got.
+    pub(crate) fn send(&self, message: impl Into<JsValue>) {
+        self.host.send(&message.into());
+    }
+
+    /// Waits for the first record of this type.
+    pub(crate) async fn sees(&self, kind: &str) -> Value {
+        self.sees_nth(kind, 1).await
+    }
+
+    /// Waits for so many records of this type, and gives the last of them.
+    pub(crate) async fn sees_nth(&self, kind: &str, nth: usize) -> Value {
+        settled(self.host.happened(kind, nth)).await;
+        parsed(&self.host.record(kind, nth))
+    }
+
+    /// Waits until it is connected, and gives the server's id.
+    pub(crate) async fn opens(&self) -> String {
+        text(&self.sees("opened").await["server"]["id"])
+    }
+
+    /// Closes it, and waits for the end.
+    pub(crate) async fn ends(&self) -> Value {
+        self.close(None, "");
+        until(async || self.state() == CLOSED).await;
+        let mut closed = self.all("closed");
+        closed.pop().expect("the end was told")
+    }
+
+    /// How many records of this type there are.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.host.count(kind)
+    }
+
+    /// All records of this type.
+    pub(crate) fn all(&self, kind: &str) -> Vec<Value> {
+        list(&self.host.records(Some(kind)))
+    }
+
+    /// The types of all records, in order; states by their names.
+    pub(crate) fn course(&self) -> Vec<String> {
+        let records = list(&self.host.records(None));
+        let name = |record: &Value| text(record.get("state").unwrap_or(&record["type"]));
+        records.iter().map(name).collect()
+    }
+}
+
+// States, by their positions in the contract's list.
+pub(crate) const OPEN: u8 = 2;
+pub(crate) const CLOSING: u8 = 6;
+pub(crate) const CLOSED: u8 = 7;
+
+/// Milliseconds from one record to another.
+pub(crate) fn between(earlier: &Value, later: &Value) -> f64 {
+    number(&later["at"]) - number(&earlier["at"])
+}
+
+pub(crate) fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    let text = value.as_str().unwrap_or_else(|| panic!("{value} is no string"));
+    text.to_owned()
+}
+
+/// What is left of a value as JSON: all of it, if it is plain.
+pub(crate) fn plain(value: &JsValue) -> Value {
+    let json = JSON::stringify(value).expect("it can be written as JSON");
+    parsed(&String::from(json))
+}
+
+fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+}
+
+fn list(json: &str) -> Vec<Value> {
+    serde_json::from_str(json).expect("records are a list")
+}
+
+/// Σ of `probability`, of 0 servers or more.
+pub(crate) fn total_probability(servers: &Value) -> f64 {
+    let servers = servers.as_array().expect("servers are a list");
+    servers.iter().map(|server| number(&server["probability"])).sum()
+}

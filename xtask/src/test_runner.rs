@@ -4,7 +4,9 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -19,6 +21,9 @@ const DRIVER_VARIABLES: [&str; 4] = ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVE
 
 /// Seconds for a whole test program; each test has a shorter limit of its own.
 const TIMEOUT: &str = "180";
+
+/// As long as a test program may take.
+const OTHER_RUN: Duration = Duration::from_secs(180);
 
 /// Runs one test program in one browser, with a fleet at EVENKEEL_FLEET.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
@@ -66,7 +71,21 @@ fn fleet() -> Result<Fleet> {
     let port: u16 = port
         .parse()
         .with_context(|| format!("EVENKEEL_FLEET is {address:?}: it must be http://127.0.0.1:PORT, without a path"))?;
+    wait_for(port);
     Fleet::start(&["--port".to_owned(), port.to_string()]).with_context(|| {
         format!("no fleet for the tests at {address}: set EVENKEEL_FLEET to one with another port if this is taken")
     })
+}
+
+/// Waits while another test run has the port, of this checkout or of another one. If it stays taken, the fleet says so.
+fn wait_for(port: u16) {
+    let deadline = Instant::now() + OTHER_RUN;
+    let mut waiting = false;
+    while TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() && Instant::now() < deadline {
+        if !waiting {
+            eprintln!("port {port} is in use: waiting for the end of what may be another test run");
+            waiting = true;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }

@@ -56,6 +56,18 @@ export function randomSeed(): number {
   return high * 2 ** 32 + low;
 }
 
+/** Hears nothing: where sockets are emitters (`ws`), an error that nobody listens to is thrown. */
+const deaf = (): void => {};
+
+/** A socket of the application's may throw; its end is then waited for, or not, as if it had not. */
+function endSocket(socket: WebSocket, ...farewell: [code?: number, reason?: string]): void {
+  try {
+    socket.close(...farewell);
+  } catch {
+    // What follows does not depend on it: a closing handshake has a timeout, and the others are let go of.
+  }
+}
+
 type Six = [number, number, number, number, number, number];
 
 /** The list in force and the core's view of it, as objects. */
@@ -334,7 +346,7 @@ export class Driver {
     } else if (kind === 4) {
       if (link) face.opened(link.socket, link.server);
     } else if (kind === 5) {
-      link?.socket.close(...this.#farewell);
+      if (link) endSocket(link.socket, ...this.#farewell);
     } else if (kind === 6) {
       this.#abandon();
     } else if (kind === 7) {
@@ -387,8 +399,9 @@ export class Driver {
     const socket = this.#link?.socket;
     this.#link = undefined;
     if (socket) {
-      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
-      socket.close();
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.onerror = deaf;
+      endSocket(socket);
     }
   }
 

@@ -503,8 +503,11 @@ impl Client {
                 self.told = state;
                 return Some(Command::State(state));
             }
-            if let Some(command) = self.outbox.pop_front() {
-                return Some(command);
+            match self.outbox.pop_front() {
+                // Whoever was told of the state may have ended the connection before hearing that it stands.
+                Some(Command::Opened { .. }) if state != State::Open => continue,
+                Some(command) => return Some(command),
+                None => {}
             }
             if !self.advance(now, assessment) {
                 return None;

@@ -200,7 +200,7 @@ export class Driver {
   /** What the application gave to `close()`. */
   #farewell: [code?: number, reason?: string] = [];
   #request: AbortController | undefined;
-  /** The request made last, the seed it went to, and what was wrong with the answer. */
+  /** The request made last, the seed it went to, and what was wrong with the answer, if that is known. */
   #asked = 0;
   #seed = 0;
   #seedError: string | undefined;
@@ -257,7 +257,7 @@ export class Driver {
       const { status } = response;
       // A number of seconds, or a date.
       const seconds = /^\d+$/.test(wish) ? +wish : (Date.parse(wish) - Date.now()) / 1000;
-      this.#listFailed(request, status, status === 429 || status === 503 ? "seed-overloaded" : "seed-status", seconds);
+      this.#listFailed(request, status, undefined, seconds);
     } else {
       try {
         this.#take(
@@ -356,7 +356,7 @@ export class Driver {
     } else {
       const [cause, attempt] = rest;
       const name = this.#view.causes[cause] as string;
-      const code = name.startsWith("seed-") ? this.#seedError : undefined;
+      const code = name.startsWith("seed-") ? (this.#seedError ?? name) : undefined;
       this.#seedError = undefined;
       face.emit("retry", { delay: id, cause: name, attempt, ...(code && { code }) });
     }
@@ -411,7 +411,8 @@ export class Driver {
     if (list) this.#face.emit("list", { ...list, seed });
   }
 
-  #listFailed(request: number, status: number, code: string, retryAfter = NaN): void {
+  /** `code`: where it says more than the cause of the retry will. */
+  #listFailed(request: number, status: number, code: string | undefined, retryAfter = NaN): void {
     // A request that was given up may fail late, when the next one is under way.
     if (request === this.#asked) this.#seedError = code;
     this.#core.listFailed(performance.now(), request, status, retryAfter);

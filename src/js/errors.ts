@@ -16,13 +16,22 @@ const table = {
   "list-too-large": ["The list is over 4 MiB", "List fewer servers, or shorter"],
   "list-not-json": ["The seed's answer is not JSON", "Open its URL and see"],
   "list-invalid": ["This is no server list", "Check it with server-list.schema.json"],
-  "list-empty": ["The list has no usable server", "See what was dropped, and why"],
+  "list-empty": ["The list has no usable server", "Check the url of its servers"],
   "unknown-server": ["The list has no server of this id", "Use an id of the list in force"],
   "unknown-kind": ["There is no failure of this kind", "Use refused, short-lived, crash, sent-away, overload or local"],
 } as const satisfies Record<string, readonly [message: string, remedy: string]>;
 
 /** The codes that an {@link EvenkeelError} is known to have; later versions may add some. */
 export type ErrorCode = keyof typeof table;
+
+/** Whatever an application throws has words, if need be none. */
+function text(detail: unknown): string {
+  try {
+    return String(detail);
+  } catch {
+    return typeof detail;
+  }
+}
 
 /** Every error of this package that is not one of the WebSocket standard's own exceptions. */
 export class EvenkeelError extends Error {
@@ -34,7 +43,7 @@ export class EvenkeelError extends Error {
   /** `detail`: words, or the error behind this one. */
   constructor(code: ErrorCode | (string & {}), detail?: unknown) {
     const [message, remedy] = table[code as ErrorCode] ?? [code, "Please report this"];
-    super(detail ? `${message}: ${String(detail)}` : message, { cause: detail });
+    super(detail ? `${message}: ${text(detail)}` : message, { cause: detail });
     this.name = "EvenkeelError";
     this.code = code;
     this.remedy = remedy;

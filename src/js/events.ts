@@ -49,7 +49,7 @@ export interface RetryEvent extends Event {
   /** Milliseconds until then. */
   readonly delay: number;
   readonly cause: string;
-  /** Counted from 1 since things were last well. */
+  /** The losses and failed attempts to connect since things were last well; seeds that fail do not count. */
   readonly attempt: number;
   /** How a seed failed, where it was one. */
   readonly code?: string;

@@ -3,7 +3,7 @@ import { randomSeed, View } from "./driver.js";
 import { asError, EvenkeelError } from "./errors.js";
 import type { Decision, ListSummary, Probability } from "./list.js";
 import { type SelectorOptions, selectorOptions } from "./options.js";
-import type { ListDocument } from "./source.js";
+import { type ListDocument, plain } from "./source.js";
 import { baseUrl } from "./validate.js";
 
 /** A moment on the scale of `Date.now()`, which is the default. */
@@ -65,7 +65,7 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   return {
     update: (list, moment = {}) =>
       at(moment, (now) => {
-        const { servers, dropped } = view.take(now, 0, list, against) ?? { servers: 0, dropped: [] };
+        const { servers, dropped } = view.take(now, 0, plain(list), against) ?? { servers: 0, dropped: [] };
         return { servers, dropped };
       }),
     select: (given = {}) =>

@@ -344,7 +344,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       },
       verdict: (event, final) => {
         try {
-          return (this.#state < CLOSING ? shouldReconnect?.(event) : undefined) ?? !final;
+          // For the core it must be a boolean, whatever the application returns.
+          return !!((this.#state < CLOSING ? shouldReconnect?.(event) : undefined) ?? !final);
         } catch (error) {
           report(error);
           return !final;

@@ -47,7 +47,7 @@ impl Node for Option<&Value> {
     }
 
     fn is_object(&self) -> bool {
-        self.is_some_and(Value::is_object)
+        self.is_some_and(|value| value.is_object() || value.is_array())
     }
 }
 

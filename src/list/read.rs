@@ -40,9 +40,9 @@ pub trait Node: Sized {
     fn length(&self) -> Option<u32>;
     /// An item of an array; absent beyond its end.
     fn item(&self, index: u32) -> Self;
-    /// A member of an object; absent where there is none, or where it is no object.
+    /// A member; absent where there is none. Asked only of objects and arrays.
     fn member(&self, name: Name) -> Self;
-    /// Whether it is an object (and no array).
+    /// Whether it is an object or an array.
     fn is_object(&self) -> bool;
 }
 
@@ -178,6 +178,7 @@ pub fn read<N: Node>(
 ) -> Result<(ServerList, Vec<Dropped>), ListError> {
     let (array, length) = match document.length() {
         Some(length) => (None, length),
+        None if !document.is_object() => return Err(ListError::Invalid),
         None => {
             let servers = document.member(Name::Servers);
             let length = servers.length().ok_or(ListError::Invalid)?;
@@ -243,7 +244,7 @@ pub(crate) fn key_of(id: &str) -> ServerKey {
 const NOT_GIVEN: f64 = -1.0;
 
 fn read_entry<N: Node>(entry: &N, index: u32, resolve: &impl Fn(&str) -> Option<String>) -> Result<Server, DropReason> {
-    if !entry.is_object() {
+    if !entry.is_object() || entry.length().is_some() {
         return Err(DropReason::NotAnObject);
     }
     let Scalar::Text(written) = entry.member(Name::Url).scalar() else {

@@ -292,7 +292,7 @@ impl Core {
         numbers
     }
 
-    /// Trouble with a server, of a kind by its position in [`words`](Self::words).
+    /// Trouble with a server, of a kind by its name.
     ///
     /// # Errors
     ///

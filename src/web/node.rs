@@ -42,16 +42,17 @@ extern "C" {
 
 impl Node for JsValue {
     fn scalar(&self) -> Scalar {
-        if self.is_undefined() || self.is_null() {
-            Scalar::Absent
-        } else if let Some(number) = self.as_f64() {
+        // In the order of how often they come: every question is a call into JavaScript.
+        if let Some(number) = self.as_f64() {
             Scalar::Number(number)
         } else if let Some(text) = self.as_string() {
             Scalar::Text(text)
         } else if let Some(value) = self.as_bool() {
             Scalar::Bool(value)
-        } else {
+        } else if self.is_object() {
             Scalar::Nested
+        } else {
+            Scalar::Absent
         }
     }
 
@@ -64,9 +65,6 @@ impl Node for JsValue {
     }
 
     fn member(&self, name: Name) -> Self {
-        if self.is_undefined() || self.is_null() {
-            return Self::UNDEFINED;
-        }
         let object = self.unchecked_ref::<Object>();
         match name {
             Name::Servers => object.servers(),
@@ -87,6 +85,6 @@ impl Node for JsValue {
     }
 
     fn is_object(&self) -> bool {
-        JsValue::is_object(self) && self.length().is_none()
+        JsValue::is_object(self)
     }
 }

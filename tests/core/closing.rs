@@ -1,8 +1,11 @@
 //! The application ends it, or wants another server.
 
-use evenkeel::client::State;
+use evenkeel::client::{Client, Command, Config, State};
+use evenkeel::decision::Assessment;
+use evenkeel::time::Instant;
+use serde_json::json;
 
-use crate::support::at;
+use crate::support::{at, list, server};
 use crate::world::{Answer, Happened, Manner, World};
 
 fn told(world: &World, client: usize, from: f64) -> Vec<Happened> {
@@ -228,4 +231,54 @@ fn reconnecting_from_idle_starts() {
     watched.reconnect(at(0.0));
     assert_eq!(watched.client.state(), State::Connecting);
     assert!(watched.asked().is_some());
+}
+
+/// A client of one server whose driver has just told of the state `open`, and not yet that the connection stands.
+fn told_open() -> (Client, Assessment) {
+    let config = Config {
+        seeds: 0,
+        ..Config::default()
+    };
+    let (mut client, mut assessment) = (Client::new(config, 1), Assessment::default());
+    client.handle_given_list(at(0.0), list(json!([server("a", 0.0, 10.0)])));
+    client.handle_start();
+    let commands = drain(&mut client, at(0.0), &mut assessment);
+    let Some(&Command::Connect { attempt, .. }) = commands.last() else {
+        panic!("{commands:?}")
+    };
+    client.handle_open(at(0.0), attempt);
+    let command = client.poll(at(0.0), &mut assessment);
+    assert_eq!(command, Some(Command::State(State::Open)));
+    (client, assessment)
+}
+
+fn drain(client: &mut Client, now: Instant, assessment: &mut Assessment) -> Vec<Command> {
+    std::iter::from_fn(|| client.poll(now, assessment)).collect()
+}
+
+#[test]
+fn a_connection_that_is_ended_by_who_hears_of_its_state_is_never_told_to_stand() {
+    let (mut client, mut assessment) = told_open();
+    client.handle_close(at(0.0));
+    let commands = drain(&mut client, at(0.0), &mut assessment);
+    assert!(matches!(
+        commands[..],
+        [Command::State(State::Closing), Command::Close { .. }]
+    ));
+
+    let (mut client, mut assessment) = told_open();
+    client.handle_reconnect();
+    let commands = drain(&mut client, at(0.0), &mut assessment);
+    assert!(
+        matches!(
+            commands[..],
+            [
+                Command::State(State::Reconnecting),
+                Command::Abandon { .. },
+                Command::Lost { is_final: false },
+                Command::Connect { .. },
+            ]
+        ),
+        "{commands:?}"
+    );
 }

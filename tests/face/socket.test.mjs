@@ -449,6 +449,10 @@ test("shouldReconnect decides; undefined or a throw leaves it to the default", a
   assert.equal(await verdict(({ code }) => code !== 4000, false), false);
   assert.equal(await verdict(() => true, true), true);
   assert.equal(await verdict(() => undefined, true), false);
+  for (const odd of [1n, Symbol("yes"), Promise.resolve(true), "yes"]) {
+    assert.equal(await verdict(() => odd, true), true, "for the core it is a boolean");
+  }
+  assert.equal(await verdict(() => 0, false), false);
   assert.equal(reports.mock.callCount(), 0);
   const throwing = () => {
     throw new Error("mine");

@@ -174,3 +174,15 @@ test("a function that throws, rejects or gives no plain data has failed, and its
     { code: "seed-failed" },
   );
 });
+
+test("whatever a function rejects with, the error is ours", async () => {
+  const mute = {
+    toString() {
+      throw new Error("no words");
+    },
+  };
+  for (const thrown of [undefined, null, "text", Symbol("s"), Object.create(null), mute]) {
+    const asked = ask(() => Promise.reject(thrown), {}, never);
+    await assert.rejects(asked, { name: "EvenkeelError", code: "seed-failed", cause: thrown });
+  }
+});

@@ -65,7 +65,13 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   return {
     update: (list, moment = {}) =>
       at(moment, (now) => {
-        const { servers, dropped } = view.take(now, 0, plain(list), against) ?? { servers: 0, dropped: [] };
+        let document: unknown;
+        try {
+          document = plain(list);
+        } catch (error) {
+          throw new EvenkeelError("list-invalid", error);
+        }
+        const { servers, dropped } = view.take(now, 0, document, against) ?? { servers: 0, dropped: [] };
         return { servers, dropped };
       }),
     select: (given = {}) =>

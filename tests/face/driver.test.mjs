@@ -8,7 +8,7 @@ const [FETCH, CONNECT, CLOSE, ABANDON, LOST, RETRY] = [1, 3, 5, 6, 7, 8];
 
 /** A driver whose core gives the commands in `commands`, and the socket that it dials. */
 function rig(socket = {}) {
-  const rig = { commands: [], heard: [], told: [], socket, timeout: Infinity };
+  const rig = { commands: [], heard: [], told: [], dialled: 0, state: 1, socket, timeout: Infinity };
   const noted =
     (name) =>
     (_now, ...given) =>
@@ -20,7 +20,7 @@ function rig(socket = {}) {
     close() {}
     poll = () => rig.commands.shift();
     timeout = () => rig.timeout;
-    state = () => 1;
+    state = () => rig.state;
     servers = () => new Float64Array(11);
     id = () => "a";
     url = () => "ws://a.example/";
@@ -30,12 +30,18 @@ function rig(socket = {}) {
   }
   const face = {
     ask() {},
-    dial: () => socket,
+    dial() {
+      rig.dialled += 1;
+      return socket;
+    },
     verdict: () => true,
     changed() {},
     opened() {},
     closed: ({ code, final }) => rig.told.push(["closed", code, final]),
-    emit: (type, { cause, code }) => type === "retry" && rig.told.push([type, cause, code]),
+    emit(type, { cause, code }) {
+      if (type === "retry") rig.told.push([type, cause, code]);
+      else rig.decided?.();
+    },
   };
   rig.driver = new Driver(Core, face, { seeds: 1, bases: [""] });
   rig.does = (...commands) => {
@@ -50,6 +56,15 @@ const throwing = () => ({
   close() {
     throw new Error("close");
   },
+});
+
+test("a listener that closes when it hears of the decision keeps it from being carried out", () => {
+  const made = rig({ close() {} });
+  made.decided = () => {
+    made.state = 6;
+  };
+  made.does(CONNECTING, [ABANDON], [LOST, 1]);
+  assert.deepEqual([made.dialled, made.told], [0, [["closed", 1006, true]]]);
 });
 
 test("a socket that throws when it is let go of keeps nobody from hearing that it is lost", () => {

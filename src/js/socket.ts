@@ -363,8 +363,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
         this.#flush(socket);
       },
       closed: (closure) => this.#end(closure),
-      emit: (type, detail: { cause?: string; code?: string }) => {
-        const code = detail.code ?? detail.cause;
+      emit: (type, detail: { code?: string }) => {
+        const { code } = detail;
         const error = this.#failure?.code === code ? this.#failure : code && knownError(code);
         this.#fire(makeEvent(type, error ? { ...detail, error } : detail));
       },

@@ -29,7 +29,8 @@ export interface BalancedWebSocketOptions {
    */
   closeTimeout?: number | undefined;
   /**
-   * Is a connection to follow the one, or the attempt, that ended so? Not asked after `close()`.
+   * Is a connection to follow the one, or the attempt, that ended so? Not asked after `close()`, nor where we are the
+   * ones who gave it up (`connectTimeout`, `reconnect()`).
    * Default, also where this returns undefined or throws: yes, but for codes that say no other will fare better.
    */
   shouldReconnect?: ((event: CloseEvent) => boolean | undefined) | undefined;

@@ -6,7 +6,15 @@ import type { Decision, ListSummary, Probability, Server, ServerStatus } from ".
 /** The core's export: numbers in, numbers out, as `src/web/core.rs` describes them. */
 export interface Wasm {
   start(): void;
-  take(now: number, request: number, document: unknown, base: string | undefined, age: number, maxAge: number): boolean;
+  take(
+    now: number,
+    request: number,
+    length: number,
+    numbers: Float64Array,
+    text: string,
+    age: number,
+    maxAge: number,
+  ): boolean;
   listFailed(now: number, request: number, status: number, retryAfter: number): void;
   opened(now: number, attempt: number): void;
   closed(now: number, attempt: number, code: number, reconnect: boolean): void;
@@ -68,6 +76,61 @@ function endSocket(socket: WebSocket, ...farewell: [code?: number, reason?: stri
   }
 }
 
+/** The core has a limit of its own, and says what it left out; there is no need to write out more. */
+const MOST_ENTRIES = 10_000;
+
+/** URLs of the usual kind, which the platform's parser would give back as they are: it takes longer than all the rest. */
+const ABSOLUTE = /^wss?:\/\/([a-z][a-z0-9-]*\.)*[a-z][a-z0-9-]*(:[1-9]\d{3})?\/[\w/-]*$/;
+
+/**
+ * A document written out value by value, as `src/web/wire.rs` reads it: numbers, and one text of all strings. Throws what
+ * getters of the application throw.
+ */
+function flatten(list: object, entries: unknown[], base: string | undefined): [Float64Array, string] {
+  const numbers: number[] = [];
+  const texts: string[] = [];
+  const put = (value: unknown): void => {
+    let number = -5;
+    if (typeof value === "number") {
+      if (value >= 0) number = value;
+    } else if (typeof value === "string") {
+      number = -4;
+      texts.push(value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value);
+    } else if (typeof value === "boolean") {
+      number = value ? -3 : -2;
+    } else if (value == null) {
+      number = -1;
+    }
+    numbers.push(number);
+  };
+  const { version, age, ttl, retryAfter } = list as Record<string, unknown>;
+  [version, age, ttl, retryAfter].forEach(put);
+  for (const entry of entries.slice(0, MOST_ENTRIES)) {
+    const known = typeof entry === "object" && entry && !Array.isArray(entry);
+    const { url, id, available, users, priority, capacity, weight, draining, connectRate } = (
+      known ? entry : {}
+    ) as Record<string, unknown>;
+    if (typeof url === "string" && url) {
+      try {
+        put(ABSOLUTE.test(url) && !url.includes("xn--") ? url : new URL(url, base).href);
+      } catch {
+        numbers.push(-5);
+      }
+    } else {
+      numbers.push(known ? -1 : -6);
+    }
+    put(id);
+    put(available);
+    put(users);
+    put(priority);
+    put(capacity);
+    put(weight);
+    put(draining);
+    put(connectRate);
+  }
+  return [Float64Array.from(numbers), texts.join("\0")];
+}
+
 type Six = [number, number, number, number, number, number];
 
 /** The list in force and the core's view of it, as objects. */
@@ -97,15 +160,18 @@ export class View {
     age = NaN,
     maxAge = NaN,
   ): (ListSummary & { ttl: number; age: number | null; version: unknown }) | undefined {
-    if (!this.#core.take(now, request, document, base || undefined, age, maxAge)) return undefined;
-    const list = document as { servers: object[]; version?: unknown };
-    this.#entries = Array.isArray(document) ? document : list.servers;
+    const list = (document ?? {}) as { servers?: unknown; version?: unknown };
+    const entries = Array.isArray(document) ? document : list.servers;
+    if (!Array.isArray(entries)) throw "list-invalid";
+    const [numbers, text] = flatten(list, entries, base || undefined);
+    if (!this.#core.take(now, request, entries.length, numbers, text, age, maxAge)) return undefined;
+    this.#entries = entries;
     this.#ids = [];
     this.version = list.version;
-    const [servers, ttl, made, ...entries] = this.#core.summary() as unknown as [number, number, number, ...number[]];
+    const [servers, ttl, made, ...left] = this.#core.summary() as unknown as [number, number, number, ...number[]];
     const dropped = [];
-    for (let at = 0; at < entries.length; at += 2) {
-      dropped.push({ index: entries[at] as number, code: this.#drops[entries[at + 1] as number] as string });
+    for (let at = 0; at < left.length; at += 2) {
+      dropped.push({ index: left[at] as number, code: this.#drops[left[at + 1] as number] as string });
     }
     return { servers, dropped, ttl, age: orNull(made), version: this.version };
   }

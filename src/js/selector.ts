@@ -3,7 +3,7 @@ import { randomSeed, View } from "./driver.js";
 import { asError, EvenkeelError } from "./errors.js";
 import type { Decision, ListSummary, Probability } from "./list.js";
 import { type SelectorOptions, selectorOptions } from "./options.js";
-import { type ListDocument, plain } from "./source.js";
+import type { ListDocument } from "./source.js";
 import { baseUrl } from "./validate.js";
 
 /** A moment on the scale of `Date.now()`, which is the default. */
@@ -65,13 +65,16 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   return {
     update: (list, moment = {}) =>
       at(moment, (now) => {
-        let document: unknown;
+        let summary: ListSummary | undefined;
         try {
-          document = plain(list);
-        } catch (error) {
-          throw new EvenkeelError("list-invalid", error);
+          // Not copied: that would take longer than reading it.
+          summary = view.take(now, 0, list, against);
+        } catch (thrown) {
+          // A code or a trap of the core's; all else is thrown by getters of the application's.
+          if (typeof thrown === "string" || thrown instanceof WebAssembly.RuntimeError) throw thrown;
+          throw new EvenkeelError("list-invalid", thrown);
         }
-        const { servers, dropped } = view.take(now, 0, document, against) ?? { servers: 0, dropped: [] };
+        const { servers, dropped } = summary ?? { servers: 0, dropped: [] };
         return { servers, dropped };
       }),
     select: (given = {}) =>

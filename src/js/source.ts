@@ -27,7 +27,7 @@ const MAX_BYTES = 4_194_304;
 const isUrl = (value: unknown): value is string | URL => typeof value === "string" || value instanceof URL;
 
 /** What the application gave, as plain data: no getters, no proxies, no change afterwards. Throws what its code throws. */
-export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "null");
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "null");
 
 /** Reads the first argument; the exceptions are those of the constructor. */
 export function parseSource(source: Source): Plan {

@@ -4,64 +4,57 @@
 use serde_json::Value;
 
 use super::ServerList;
-use super::read::{Dropped, Envelope, ListError, Name, Node, Scalar, read};
-
-impl Node for Option<&Value> {
-    fn scalar(&self) -> Scalar {
-        match self {
-            None | Some(Value::Null) => Scalar::Absent,
-            Some(Value::Bool(value)) => Scalar::Bool(*value),
-            Some(Value::Number(number)) => Scalar::Number(number.as_f64().unwrap_or(f64::NAN)),
-            Some(Value::String(text)) => Scalar::Text(text.clone()),
-            Some(Value::Array(_) | Value::Object(_)) => Scalar::Nested,
-        }
-    }
-
-    fn length(&self) -> Option<u32> {
-        self.and_then(Value::as_array)
-            .map(|items| u32::try_from(items.len()).unwrap_or(u32::MAX))
-    }
-
-    fn item(&self, index: u32) -> Self {
-        self.and_then(|array| array.get(index as usize))
-    }
-
-    fn member(&self, name: Name) -> Self {
-        let name = match name {
-            Name::Servers => "servers",
-            Name::Version => "version",
-            Name::Age => "age",
-            Name::Ttl => "ttl",
-            Name::RetryAfter => "retryAfter",
-            Name::Id => "id",
-            Name::Url => "url",
-            Name::Available => "available",
-            Name::Users => "users",
-            Name::Priority => "priority",
-            Name::Capacity => "capacity",
-            Name::Weight => "weight",
-            Name::Draining => "draining",
-            Name::ConnectRate => "connectRate",
-        };
-        self.and_then(|object| object.get(name))
-    }
-
-    fn is_object(&self) -> bool {
-        self.is_some_and(|value| value.is_object() || value.is_array())
-    }
-}
+use super::read::{Address, Dropped, Entry, Envelope, Header, ListError, Scalar, read};
 
 /// Reads a parsed document that came from `base`.
 ///
 /// # Errors
 ///
-/// As [`read`](super::read::read).
+/// As [`read`](super::read::read), and [`ListError::Invalid`] if it is neither an array nor an object with an array
+/// `servers`.
 pub fn from_value(
     document: &Value,
     envelope: Envelope,
     base: &url::Url,
 ) -> Result<(ServerList, Vec<Dropped>), ListError> {
-    read(&Some(document), envelope, |written| {
-        base.join(written).ok().map(String::from)
-    })
+    let servers = document.get("servers").unwrap_or(document);
+    let servers = servers.as_array().ok_or(ListError::Invalid)?;
+    let header = Header {
+        version: scalar(document, "version"),
+        age: scalar(document, "age"),
+        ttl: scalar(document, "ttl"),
+        retry_after: scalar(document, "retryAfter"),
+    };
+    let length = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    let entries = servers.iter().map(|entry| entry.is_object().then(|| of(entry, base)));
+    read(header, length, entries, envelope)
+}
+
+fn of<'a>(entry: &'a Value, base: &url::Url) -> Entry<'a> {
+    Entry {
+        url: match entry.get("url").and_then(Value::as_str) {
+            None | Some("") => Address::Missing,
+            Some(written) => base
+                .join(written)
+                .map_or(Address::Unparsable, |url| Address::Absolute(String::from(url).into())),
+        },
+        id: scalar(entry, "id"),
+        available: scalar(entry, "available"),
+        users: scalar(entry, "users"),
+        priority: scalar(entry, "priority"),
+        capacity: scalar(entry, "capacity"),
+        weight: scalar(entry, "weight"),
+        draining: scalar(entry, "draining"),
+        connect_rate: scalar(entry, "connectRate"),
+    }
+}
+
+fn scalar<'a>(object: &'a Value, name: &str) -> Scalar<'a> {
+    match object.get(name) {
+        None | Some(Value::Null) => Scalar::Absent,
+        Some(Value::Bool(value)) => Scalar::Bool(*value),
+        Some(Value::Number(number)) => Scalar::Number(number.as_f64().unwrap_or(f64::NAN)),
+        Some(Value::String(text)) => Scalar::Text(text),
+        Some(Value::Array(_) | Value::Object(_)) => Scalar::Nested,
+    }
 }

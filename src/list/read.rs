@@ -1,11 +1,11 @@
 //! Reading a server list: what is accepted, what a missing field means, what garbage gets.
 //!
-//! The rules are here and nowhere else; a driver only shows its parsed JSON through [`Node`]. One bad entry never costs
+//! The rules are here and nowhere else; a driver only shows what its JSON parser made, value by value. One bad entry never costs
 //! the good ones: it is dropped and reported, and only a document without any usable server is an error.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -32,23 +32,9 @@ const ASSUMED_UTILISATION: f64 = 0.6;
 /// The part of a `connectRate` that we plan with: the rest is for those who come anyway.
 const PLANNED_RATE: f64 = 0.8;
 
-/// A JSON value as a driver's parser has it.
-pub trait Node: Sized {
-    /// What it is, if it is no array and no object.
-    fn scalar(&self) -> Scalar;
-    /// The number of items, if it is an array.
-    fn length(&self) -> Option<u32>;
-    /// An item of an array; absent beyond its end.
-    fn item(&self, index: u32) -> Self;
-    /// A member; absent where there is none. Asked only of objects and arrays.
-    fn member(&self, name: Name) -> Self;
-    /// Whether it is an object or an array.
-    fn is_object(&self) -> bool;
-}
-
-/// A JSON value without its inside.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Scalar {
+/// A JSON value as it is written, without its inside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar<'a> {
     /// Missing, or `null`.
     Absent,
     /// `true` or `false`.
@@ -56,29 +42,45 @@ pub enum Scalar {
     /// A number, perhaps not finite.
     Number(f64),
     /// A string.
-    Text(String),
+    Text(&'a str),
     /// An array or an object.
     Nested,
 }
 
-/// The members that are read, of the document and of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are the names of the document's own fields")]
-pub enum Name {
-    Servers,
-    Version,
-    Age,
-    Ttl,
-    RetryAfter,
-    Id,
-    Url,
-    Available,
-    Users,
-    Priority,
-    Capacity,
-    Weight,
-    Draining,
-    ConnectRate,
+/// A `url`, made absolute against the document's own address by the platform's URL parser.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Address<'a> {
+    /// Missing, empty (it would be the address of the document itself) or no string.
+    Missing,
+    /// The parser refuses it.
+    Unparsable,
+    /// What the parser makes of it.
+    Absolute(Cow<'a, str>),
+}
+
+/// What is read of a document beside its servers, as it is written: the fields of the same names.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "they are the document's own fields")]
+pub struct Header<'a> {
+    pub version: Scalar<'a>,
+    pub age: Scalar<'a>,
+    pub ttl: Scalar<'a>,
+    pub retry_after: Scalar<'a>,
+}
+
+/// What is read of an entry, as it is written: the fields of the same names.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "they are the document's own fields")]
+pub struct Entry<'a> {
+    pub url: Address<'a>,
+    pub id: Scalar<'a>,
+    pub available: Scalar<'a>,
+    pub users: Scalar<'a>,
+    pub priority: Scalar<'a>,
+    pub capacity: Scalar<'a>,
+    pub weight: Scalar<'a>,
+    pub draining: Scalar<'a>,
+    pub connect_rate: Scalar<'a>,
 }
 
 /// What the HTTP answer that carried the document said of it.
@@ -163,34 +165,22 @@ impl DropReason {
     }
 }
 
-/// Reads a document.
-///
-/// `resolve` makes a URL absolute against the document's own address, with the platform's URL parser, and gives `None`
-/// for what it cannot parse.
+/// Reads a document of so many entries; `None` stands for one that is no object. A driver need not give more than
+/// [`MAX_SERVERS`].
 ///
 /// # Errors
 ///
 /// [`ListError`] if no server of it can be used. Entries that cannot be used are left out and returned beside the list.
-pub fn read<N: Node>(
-    document: &N,
+pub fn read<'a>(
+    header: Header<'_>,
+    length: u32,
+    entries: impl Iterator<Item = Option<Entry<'a>>>,
     envelope: Envelope,
-    resolve: impl Fn(&str) -> Option<String>,
 ) -> Result<(ServerList, Vec<Dropped>), ListError> {
-    let (array, length) = match document.length() {
-        Some(length) => (None, length),
-        None if !document.is_object() => return Err(ListError::Invalid),
-        None => {
-            let servers = document.member(Name::Servers);
-            let length = servers.length().ok_or(ListError::Invalid)?;
-            (Some(servers), length)
-        }
-    };
-    let array = array.as_ref().unwrap_or(document);
-
     let mut dropped = Vec::new();
     let mut servers = Vec::with_capacity(length.min(MAX_SERVERS) as usize);
-    for index in 0..length.min(MAX_SERVERS) {
-        match read_entry(&array.item(index), index, &resolve) {
+    for (index, entry) in (0..MAX_SERVERS).zip(entries) {
+        match read_entry(entry, index) {
             Ok(server) => servers.push(server),
             Err(why) => dropped.push(Dropped { index, why }),
         }
@@ -207,11 +197,9 @@ pub fn read<N: Node>(
         return Err(ListError::Empty);
     }
 
-    let version = version(&document.member(Name::Version).scalar(), &servers);
-    let age = seconds(&document.member(Name::Age)).map(|age| age + envelope.age.unwrap_or(Duration::ZERO));
-    let ttl = seconds(&document.member(Name::Ttl))
-        .or(envelope.max_age)
-        .unwrap_or(DEFAULT_TTL);
+    let version = version(header.version, &servers);
+    let age = seconds(header.age).map(|age| age + envelope.age.unwrap_or(Duration::ZERO));
+    let ttl = seconds(header.ttl).or(envelope.max_age).unwrap_or(DEFAULT_TTL);
     let (groups, by_group) = fill_in(&mut servers);
     let positions = 0u32..;
     let list = ServerList {
@@ -228,7 +216,7 @@ pub fn read<N: Node>(
         version,
         age,
         ttl: ttl.max(MIN_TTL).min(MAX_TTL),
-        retry_after: seconds(&document.member(Name::RetryAfter)).and_then(wish_to_stay_away),
+        retry_after: seconds(header.retry_after).and_then(wish_to_stay_away),
     };
     Ok((list, dropped))
 }
@@ -243,26 +231,17 @@ pub(crate) fn key_of(id: &str) -> ServerKey {
 /// Stands in a [`Server`] for a number that the list does not give, until [`fill_in`] has seen the whole group.
 const NOT_GIVEN: f64 = -1.0;
 
-fn read_entry<N: Node>(entry: &N, index: u32, resolve: &impl Fn(&str) -> Option<String>) -> Result<Server, DropReason> {
-    if !entry.is_object() || entry.length().is_some() {
-        return Err(DropReason::NotAnObject);
-    }
-    let Scalar::Text(written) = entry.member(Name::Url).scalar() else {
-        return Err(DropReason::UrlMissing);
-    };
-    // Relative to the seed it would be the seed itself.
-    if written.is_empty() {
-        return Err(DropReason::UrlMissing);
-    }
-    let url = websocket_url(&written, resolve)?;
-    let id = match entry.member(Name::Id).scalar() {
-        Scalar::Text(id) if !id.is_empty() => id.into_boxed_str(),
+fn read_entry(entry: Option<Entry<'_>>, index: u32) -> Result<Server, DropReason> {
+    let entry = entry.ok_or(DropReason::NotAnObject)?;
+    let url = websocket_url(entry.url)?;
+    let id = match entry.id {
+        Scalar::Text(id) if !id.is_empty() => id.into(),
         _ => url.clone(),
     };
-    let capacity = size(&entry.member(Name::Capacity));
-    let weight = size(&entry.member(Name::Weight));
-    let users = count(&entry.member(Name::Users));
-    let rate = size(&entry.member(Name::ConnectRate)).filter(|&rate| rate > 0.0);
+    let capacity = size(entry.capacity);
+    let weight = size(entry.weight);
+    let users = count(entry.users);
+    let rate = size(entry.connect_rate).filter(|&rate| rate > 0.0);
     // Written as nothing at all: the operator wants nobody there.
     let closed = capacity == Some(0.0) || weight == Some(0.0);
     Ok(Server {
@@ -270,68 +249,69 @@ fn read_entry<N: Node>(entry: &N, index: u32, resolve: &impl Fn(&str) -> Option<
         id,
         url,
         entry: index,
-        available: flag(&entry.member(Name::Available)) != Some(false),
-        draining: closed || flag(&entry.member(Name::Draining)) == Some(true),
+        available: flag(entry.available) != Some(false),
+        draining: closed || flag(entry.draining) == Some(true),
         users: users.unwrap_or(NOT_GIVEN),
         users_known: users.is_some(),
-        priority: priority(&entry.member(Name::Priority)),
+        priority: priority(entry.priority),
         capacity: capacity.filter(|&capacity| capacity > 0.0).unwrap_or(NOT_GIVEN),
         weight: weight.filter(|&weight| weight > 0.0).unwrap_or(1.0),
         handshakes_per_second: rate.map_or(NOT_GIVEN, |rate| PLANNED_RATE * rate),
     })
 }
 
-/// Absolute, of a WebSocket's scheme, and not too long; `http(s):` becomes `ws(s):`.
-fn websocket_url(written: &str, resolve: &impl Fn(&str) -> Option<String>) -> Result<Box<str>, DropReason> {
-    let too_long = |url: &str| url.chars().nth(MAX_URL_CHARS).is_some();
-    if too_long(written) {
+/// Of a WebSocket's scheme, and not too long; `http(s):` becomes `ws(s):`.
+fn websocket_url(address: Address<'_>) -> Result<Box<str>, DropReason> {
+    let url = match address {
+        Address::Missing => return Err(DropReason::UrlMissing),
+        Address::Unparsable => return Err(DropReason::UrlInvalid),
+        Address::Absolute(url) => url,
+    };
+    if url.chars().nth(MAX_URL_CHARS).is_some() {
         return Err(DropReason::UrlTooLong);
-    }
-    let mut url = resolve(written).ok_or(DropReason::UrlInvalid)?;
-    if url.starts_with("http:") || url.starts_with("https:") {
-        url.replace_range(..4, "ws");
-    } else if !url.starts_with("ws:") && !url.starts_with("wss:") {
-        return Err(DropReason::UrlScheme);
     }
     if url.contains('#') {
         return Err(DropReason::UrlInvalid);
     }
-    if too_long(&url) {
-        return Err(DropReason::UrlTooLong);
+    if url.starts_with("ws:") || url.starts_with("wss:") {
+        return Ok(url.into());
     }
-    Ok(url.into_boxed_str())
+    match url.strip_prefix("http") {
+        Some(rest) if rest.starts_with(':') || rest.starts_with("s:") => Ok(["ws", rest].concat().into()),
+        _ => Err(DropReason::UrlScheme),
+    }
 }
 
-fn flag<N: Node>(node: &N) -> Option<bool> {
-    match node.scalar() {
+fn flag(value: Scalar<'_>) -> Option<bool> {
+    match value {
         Scalar::Bool(value) => Some(value),
         Scalar::Number(0.0) => Some(false),
         Scalar::Number(1.0) => Some(true),
-        Scalar::Text(text) if text == "false" => Some(false),
-        Scalar::Text(text) if text == "true" => Some(true),
+        Scalar::Text("false") => Some(false),
+        Scalar::Text("true") => Some(true),
         _ => None,
     }
 }
 
-fn count<N: Node>(node: &N) -> Option<f64> {
-    match node.scalar() {
+fn count(value: Scalar<'_>) -> Option<f64> {
+    match value {
         // Zero may come with a sign, which orders and hashes would take for a difference.
         Scalar::Number(number) if (0.0..=MAX_COUNT).contains(&number) => Some(number.abs()),
         _ => None,
     }
 }
 
-fn seconds<N: Node>(node: &N) -> Option<Duration> {
-    count(node).map(Duration::from_secs)
+fn seconds(value: Scalar<'_>) -> Option<Duration> {
+    count(value).map(Duration::from_secs)
 }
 
 /// A capacity, a weight or a rate: a count that is zero or large enough to divide by.
-fn size<N: Node>(node: &N) -> Option<f64> {
-    count(node).filter(|&size| size == 0.0 || size >= MIN_SIZE)
+fn size(value: Scalar<'_>) -> Option<f64> {
+    count(value).filter(|&size| size == 0.0 || size >= MIN_SIZE)
 }
 
-fn priority<N: Node>(node: &N) -> u16 {
-    match node.scalar() {
+fn priority(value: Scalar<'_>) -> u16 {
+    match value {
         Scalar::Absent => 0,
         Scalar::Number(number) if (0.0..=255.0).contains(&number) && number % 1.0 == 0.0 => number as u16,
         _ => PRIORITY_OF_GARBAGE,
@@ -464,11 +444,11 @@ fn sorted(keys: Vec<(u64, f64)>) -> Box<[u32]> {
     sorted.into_iter().map(|(_, _, position)| position).collect()
 }
 
-fn version(given: &Scalar, servers: &[Server]) -> u64 {
+fn version(given: Scalar<'_>, servers: &[Server]) -> u64 {
     let mut hash = Hash::new();
     match given {
         Scalar::Text(text) => hash.text(text),
-        Scalar::Number(number) => hash.number(*number),
+        Scalar::Number(number) => hash.number(number),
         _ => {
             for server in servers {
                 hash.text(&server.id);

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
+use super::wire::Wire;
 use crate::cause::{Cause, SeedFailure};
 use crate::client::{AttemptId, Client, Command, Config, RetryCause, State};
 use crate::decision::{Assessment, Exclusion};
@@ -16,15 +17,6 @@ use crate::list::{ServerKey, ServerList};
 use crate::seeds::RequestId;
 use crate::selector::{Decision, Overrides, Reason};
 use crate::time::{Duration, Instant};
-
-#[wasm_bindgen]
-extern "C" {
-    type URL;
-    #[wasm_bindgen(constructor, catch)]
-    fn new(url: &str, base: Option<&str>) -> Result<URL, JsValue>;
-    #[wasm_bindgen(method, getter)]
-    fn href(this: &URL) -> String;
-}
 
 /// A client with its working space. All times are milliseconds on one clock of the caller's; where a number may be
 /// missing, NaN says so.
@@ -66,18 +58,24 @@ impl Core {
         self.client.handle_start();
     }
 
-    /// Reads a document and takes it in as the answer to `request`, or as given by the application if that is 0. `age`
-    /// and `max_age` are the answer's headers, in seconds. False if it comes too late, or is older than the list in force.
+    /// Takes in a document of `length` entries, as [`wire`](super::wire) has it, as the answer to `request`, or as given
+    /// by the application if that is 0. `age` and `max_age` are the answer's headers, in seconds. False if it comes too
+    /// late, or is older than the list in force.
     ///
     /// # Errors
     ///
     /// Throws a code if the document cannot be used; nothing has changed then.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an object would cost the glue more than names cost the reader"
+    )]
     pub fn take(
         &mut self,
         now: f64,
         request: u32,
-        document: &JsValue,
-        base: Option<String>,
+        length: u32,
+        numbers: &[f64],
+        text: &str,
         age: f64,
         max_age: f64,
     ) -> Result<bool, JsValue> {
@@ -85,8 +83,9 @@ impl Core {
             age: seconds(age),
             max_age: seconds(max_age),
         };
-        let resolve = |written: &str| URL::new(written, base.as_deref()).ok().map(|url| url.href());
-        let (list, dropped) = read(document, envelope, resolve).map_err(|error| JsValue::from_str(error.code()))?;
+        let mut wire = Wire::new(numbers, text);
+        let header = wire.header();
+        let (list, dropped) = read(header, length, wire, envelope).map_err(|error| JsValue::from_str(error.code()))?;
         let (now, list) = (Instant::from_millis(now), Arc::new(list));
         let accepted = match request {
             0 => self.client.handle_given_list(now, list),

@@ -5,10 +5,10 @@
 //! because the very same lines cost three times as many bytes as wasm with glue; it decides nothing, and this module does
 //! not either.
 //!
-//! [`node`] is how the core reads what `JSON.parse` made.
+//! [`wire`] is how a parsed document comes in.
 
 pub mod core;
-pub mod node;
+mod wire;
 
 /// A third of the size of the standard one, and its equal for the few allocations there are.
 #[global_allocator]

@@ -3,25 +3,100 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeSelector } from "../../dist/selector.js";
 
-test("the core gets a list as plain data: no code of the application's runs while it reads", async () => {
+test("a list whose getters throw is an invalid list, and never reaches the core", async () => {
   const taken = [];
   class Core {
     static words = () => ";;;";
-    take(_now, _request, document) {
-      taken.push(document);
+    take(...given) {
+      taken.push(given);
       return false;
     }
   }
   const selector = await makeSelector(async () => ({ Core }));
-  const list = { servers: [{ url: "ws://a.example" }] };
-  selector.update(list);
-  assert.deepEqual(taken, [list]);
-  assert.notEqual(taken[0].servers, list.servers, "what becomes of it later is nothing to us");
+  selector.update({ servers: [{ url: "ws://a.example" }] });
+  assert.equal(taken.length, 1);
   const hostile = {
     get servers() {
       throw new Error("mine");
     },
   };
   assert.throws(() => selector.update(hostile), { code: "list-invalid", message: /mine/ });
+  assert.throws(() => selector.update({ servers: "none" }), { code: "list-invalid" });
   assert.equal(taken.length, 1);
+});
+
+test("a document is written out value by value: numbers, and one text of all strings", async () => {
+  let written;
+  class Core {
+    static words = () => ";;;";
+    take(_now, _request, length, numbers, text) {
+      written = [length, [...numbers], text.split("\0")];
+      return false;
+    }
+  }
+  const selector = await makeSelector(async () => ({ Core }), { base: "https://seed.example/servers" });
+  const absent = Array(7).fill(-1);
+  selector.update({
+    version: "v",
+    age: 1.5,
+    servers: [
+      { url: "/a", id: "a\0b", available: true, users: -1, priority: [], capacity: Number.NaN, weight: null },
+      { url: "wss://b.example/", draining: false, connectRate: 0 },
+      { url: "http://[" },
+      { url: "" },
+      [],
+      null,
+    ],
+  });
+  assert.deepEqual(written, [
+    6,
+    [
+      ...[-4, 1.5, -1, -1],
+      ...[-4, -4, -3, -5, -5, -5, -1, -1, -1],
+      ...[-4, -1, -1, -1, -1, -1, -1, -2, 0],
+      ...[-5, -1, ...absent],
+      ...[-1, -1, ...absent],
+      ...[-6, -1, ...absent],
+      ...[-6, -1, ...absent],
+    ],
+    ["v", "https://seed.example/a", "a\ufffdb", "wss://b.example/"],
+  ]);
+});
+
+test("a URL is read as the platform's parser reads it, whether or not that was asked", async () => {
+  let text;
+  class Core {
+    static words = () => ";;;";
+    take(_now, _request, _length, _numbers, given) {
+      text = given;
+      return false;
+    }
+  }
+  const selector = await makeSelector(async () => ({ Core }));
+  const hosts = [
+    "a",
+    "lon-1.example.com",
+    "LON.example",
+    "1.2.3.4",
+    "1.2",
+    "xn--a",
+    "a.1",
+    "a..b",
+    "[::1]",
+    "a_b",
+    "u@h",
+  ];
+  const ports = ["", ":80", ":443", ":8080", ":08080", ":65535", ":99999", ":"];
+  const paths = ["", "/", "/ws", "/a/../b", "/a/./b", "/a b", "/%41", "//", "/a?b", "/a-b_c/", "/ä"];
+  for (const scheme of ["ws:", "wss:"]) {
+    for (const host of hosts) {
+      for (const port of ports) {
+        for (const path of paths) {
+          const url = `${scheme}//${host}${port}${path}`;
+          selector.update([{ url }]);
+          assert.equal(text, URL.canParse(url) ? new URL(url).href : "", url);
+        }
+      }
+    }
+  }
 });

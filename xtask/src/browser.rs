@@ -12,6 +12,8 @@ use crate::project;
 pub(crate) enum Browser {
     Chromium,
     Firefox,
+    /// WebKitGTK, which needs a display.
+    Webkit,
 }
 
 impl Browser {
@@ -20,7 +22,8 @@ impl Browser {
         match env::var("EVENKEEL_BROWSER").as_deref() {
             Ok("chromium") => Ok(Self::Chromium),
             Ok("firefox") => Ok(Self::Firefox),
-            Ok(other) => bail!("EVENKEEL_BROWSER is {other:?}: set it to chromium or firefox"),
+            Ok("webkit") => Ok(Self::Webkit),
+            Ok(other) => bail!("EVENKEEL_BROWSER is {other:?}: set it to chromium, firefox or webkit"),
             Err(_) => {
                 let given = |name| env::var_os(name).is_some();
                 let firefox = given("GECKODRIVER") && !given("CHROMEDRIVER");
@@ -33,6 +36,7 @@ impl Browser {
         match self {
             Self::Chromium => "chromium",
             Self::Firefox => "firefox",
+            Self::Webkit => "webkit",
         }
     }
 
@@ -41,14 +45,17 @@ impl Browser {
         match self {
             Self::Chromium => "CHROMEDRIVER",
             Self::Firefox => "GECKODRIVER",
+            // wasm-bindgen's runner knows WebKit's protocol by the name of Safari's driver.
+            Self::Webkit => "SAFARIDRIVER",
         }
     }
 
-    /// The environment variable that names the browser itself.
+    /// The environment variable that names the browser itself, or what it is run in.
     pub(crate) fn program_variable(self) -> &'static str {
         match self {
             Self::Chromium => "CHROME",
             Self::Firefox => "FIREFOX",
+            Self::Webkit => "XVFB_RUN",
         }
     }
 
@@ -56,10 +63,12 @@ impl Browser {
         match self {
             Self::Chromium => &["chromium", "chromium-browser", "google-chrome", "chrome"],
             Self::Firefox => &["firefox-esr", "firefox"],
+            Self::Webkit => &["xvfb-run"],
         }
     }
 
-    /// The browser's program: as the environment says, else from the search path.
+    /// The browser's program: as the environment says, else from the search path. WebKit's is found by its driver: in
+    /// its place stands the program that gives it a display.
     pub(crate) fn program(self) -> Option<PathBuf> {
         given(self.program_variable()).or_else(|| self.programs().iter().find_map(|name| on_search_path(name)))
     }
@@ -72,6 +81,7 @@ impl Browser {
             Self::Firefox => given("GECKODRIVER")
                 .or_else(|| on_search_path("geckodriver"))
                 .or_else(|| Some(built_geckodriver()).filter(|file| file.exists())),
+            Self::Webkit => given("SAFARIDRIVER").or_else(|| on_search_path("WebKitWebDriver")),
         }
     }
 
@@ -85,6 +95,7 @@ impl Browser {
         let options = match self {
             Self::Chromium => "goog:chromeOptions",
             Self::Firefox => "moz:firefoxOptions",
+            Self::Webkit => return Ok(capabilities),
         };
         capabilities[options]["binary"] = Value::from(program.to_string_lossy());
         Ok(capabilities)

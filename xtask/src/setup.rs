@@ -65,7 +65,7 @@ pub(crate) struct Installed {
     pub(crate) driver: PathBuf,
 }
 
-/// Every browser that the suites need.
+/// Every browser that every change is tested in.
 pub(crate) fn browsers() -> Result<Vec<Installed>> {
     [Browser::Chromium, Browser::Firefox].into_iter().map(browser).collect()
 }
@@ -73,11 +73,11 @@ pub(crate) fn browsers() -> Result<Vec<Installed>> {
 /// One browser and its driver, installed if they are missing.
 pub(crate) fn browser(browser: Browser) -> Result<Installed> {
     let lacking: &[&str] = match browser {
-        Browser::Chromium if browser.program().is_none() || browser.driver().is_none() => {
-            &["chromium", "chromium-driver"]
-        }
-        Browser::Firefox if browser.program().is_none() => &["firefox-esr"],
-        _ => &[],
+        _ if browser.program().is_some() && browser.driver().is_some() => &[],
+        Browser::Chromium => &["chromium", "chromium-driver"],
+        Browser::Firefox if browser.program().is_some() => &[],
+        Browser::Firefox => &["firefox-esr"],
+        Browser::Webkit => &["webkit2gtk-driver", "xvfb", "xauth"],
     };
     if !lacking.is_empty() {
         install_packages(lacking).with_context(|| by_hand(browser))?;
@@ -96,6 +96,7 @@ fn by_hand(browser: Browser) -> String {
     let (what, driver) = match browser {
         Browser::Chromium => ("Chromium or Chrome", "chromedriver"),
         Browser::Firefox => ("Firefox", "geckodriver"),
+        Browser::Webkit => ("xvfb-run", "WebKitGTK's WebKitWebDriver"),
     };
     format!(
         "the tests need {what} and {driver}: install them, or set {} and {} to where they are",

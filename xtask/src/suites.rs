@@ -31,12 +31,14 @@ pub(crate) enum Name {
     Package,
     /// The demo page in both browsers
     Page,
+    /// The browser driver in WebKitGTK
+    Webkit,
 }
 
 impl Name {
     /// Does it run only when all suites are asked for?
     fn is_long(self) -> bool {
-        false
+        matches!(self, Self::Webkit)
     }
 
     /// The commands that run it, everything they need having been built.
@@ -49,6 +51,7 @@ impl Name {
             Self::Firefox => vec![in_browser(Browser::Firefox)?],
             Self::Package => vec![in_node("tests/package")?],
             Self::Page => vec![in_node("tests/page")?],
+            Self::Webkit => vec![in_browser(Browser::Webkit)?],
         })
     }
 }

@@ -20,10 +20,10 @@ use crate::setup;
 const DRIVER_VARIABLES: [&str; 4] = ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER", "MSEDGEDRIVER"];
 
 /// Seconds for a whole test program; each test has a shorter limit of its own.
-const TIMEOUT: &str = "180";
+const TIMEOUT: &str = "300";
 
 /// As long as a test program may take.
-const OTHER_RUN: Duration = Duration::from_secs(180);
+const OTHER_RUN: Duration = Duration::from_secs(300);
 
 /// Runs one test program in one browser, with a fleet at EVENKEEL_FLEET.
 pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
@@ -38,7 +38,15 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     )
     .with_context(|| format!("{} cannot be written", capabilities.display()))?;
 
-    let mut command = Command::new(env::current_exe()?);
+    let runner = env::current_exe()?;
+    let mut command = match browser.browser {
+        Browser::Webkit => {
+            let mut with_display = Command::new(&browser.program);
+            with_display.arg("--auto-servernum").arg(runner);
+            with_display
+        }
+        _ => Command::new(runner),
+    };
     for variable in DRIVER_VARIABLES {
         command.env_remove(variable).env_remove(format!("{variable}_REMOTE"));
     }
@@ -63,7 +71,7 @@ pub(crate) fn run_bindgen(arguments: Vec<OsString>) -> Result<()> {
     wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(arguments)
 }
 
-/// The fleet that the tests talk to. Its address is compiled into them (`option_env!`), so it is
+/// The fleet that the tests talk to. Its address is compiled into them, so it is
 /// fixed: .cargo/config.toml gives it, and the environment may give another.
 fn fleet() -> Result<Fleet> {
     let address = env::var("EVENKEEL_FLEET").context("EVENKEEL_FLEET is not set")?;

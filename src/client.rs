@@ -241,6 +241,8 @@ enum WaitFor {
     Detour,
     /// A pause: nothing was eligible.
     Pause,
+    /// A later task: the application wants to begin anew.
+    Task,
 }
 
 /// One persistent connection that chooses its own server.
@@ -457,8 +459,9 @@ impl Client {
         };
     }
 
-    /// The application wants another decision at once: whatever there is, is dropped, and nobody is to blame.
-    pub fn handle_reconnect(&mut self) {
+    /// The application wants another decision: whatever there is, is dropped, and nobody is to blame. The decision comes in
+    /// a later task, so that who asks for it in answer to every decision does not hang the page.
+    pub fn handle_reconnect(&mut self, now: Instant) {
         match self.phase {
             Phase::Idle => return self.handle_start(),
             Phase::Closing { .. } | Phase::Closed => return,
@@ -469,7 +472,12 @@ impl Client {
             Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking(_) | Phase::Deciding => {}
         }
         self.seeds.end_pause();
-        self.phase = Phase::Listing;
+        self.phase = Phase::Waiting(Wait {
+            until: now + LATER_TASK,
+            what: WaitFor::Task,
+            refresh_every: Duration::ZERO,
+            refresh_at: Instant::NEVER,
+        });
     }
 
     /// When to call [`poll`](Self::poll) again, if nothing happens before.
@@ -530,15 +538,15 @@ impl Client {
                 self.retry(turn.since(now), why);
             }
             Phase::Waiting(wait) if now >= wait.until => {
-                let check = match wait.what {
-                    WaitFor::Detour => None,
-                    WaitFor::Turn => Some(Check::Turn),
-                    WaitFor::Pause => Some(Check::Pause),
-                };
-                if check.is_some() {
+                if matches!(wait.what, WaitFor::Turn | WaitFor::Pause) {
                     self.fetch(now);
                 }
-                self.phase = check.map_or(Phase::Deciding, Phase::Checking);
+                self.phase = match wait.what {
+                    WaitFor::Turn => Phase::Checking(Check::Turn),
+                    WaitFor::Pause => Phase::Checking(Check::Pause),
+                    WaitFor::Detour => Phase::Deciding,
+                    WaitFor::Task => Phase::Listing,
+                };
             }
             Phase::Waiting(wait) if now >= wait.refresh_at => return self.refresh(now, wait),
             Phase::Checking(_) if self.seeds.in_flight() => return false,

@@ -30,6 +30,8 @@ export interface Closure {
   errored: boolean;
   /** No other connection follows. */
   final: boolean;
+  /** What the WebSocket's constructor threw, if it did. */
+  cause?: unknown;
 }
 
 /** What the driver asks of the face. None of it throws, except `dial`. */

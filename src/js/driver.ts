@@ -1,7 +1,7 @@
 // The driver: carries out what the core decides, with the platform's sockets, requests and timers, and decides nothing.
 // It imports nothing but types, so that the tests of the wasm can take it as it ships.
 import type { Closure, Face, Settings } from "./core.js";
-import type { Decision, ListSummary, Probability, Server, ServerStatus } from "./list.js";
+import type { Decision, DroppedEntry, ListSummary, Probability, Server, ServerStatus } from "./list.js";
 
 /** The core's export: numbers in, numbers out, as `src/web/core.rs` describes them. */
 export interface Wasm {
@@ -19,7 +19,7 @@ export interface Wasm {
   opened(now: number, attempt: number): void;
   closed(now: number, attempt: number, code: number, reconnect: boolean): void;
   close(now: number): void;
-  reconnect(): void;
+  reconnect(now: number): void;
   poll(now: number): Float64Array | undefined;
   timeout(): number;
   state(): number;
@@ -144,6 +144,8 @@ export class View {
   #entries: object[] = [];
   #ids: string[] = [];
   version: unknown;
+  /** What was left out of the last document, usable or not. */
+  dropped: DroppedEntry[] = [];
 
   constructor(core: Wasm, words: string) {
     this.#core = core;
@@ -164,16 +166,26 @@ export class View {
     const entries = Array.isArray(document) ? document : list.servers;
     if (!Array.isArray(entries)) throw "list-invalid";
     const [numbers, text] = flatten(list, entries, base || undefined);
-    if (!this.#core.take(now, request, entries.length, numbers, text, age, maxAge)) return undefined;
+    this.dropped = [];
+    try {
+      if (!this.#core.take(now, request, entries.length, numbers, text, age, maxAge)) return undefined;
+    } catch (code) {
+      this.#readSummary();
+      throw code;
+    }
     this.#entries = entries;
     this.#ids = [];
     this.version = list.version;
-    const [servers, ttl, made, ...left] = this.#core.summary() as unknown as [number, number, number, ...number[]];
-    const dropped = [];
+    const [servers, ttl, made] = this.#readSummary();
+    return { servers, dropped: this.dropped, ttl, age: orNull(made), version: this.version };
+  }
+
+  #readSummary(): [number, number, number] {
+    const [servers, ttl, age, ...left] = this.#core.summary() as unknown as [number, number, number, ...number[]];
     for (let at = 0; at < left.length; at += 2) {
-      dropped.push({ index: left[at] as number, code: this.#drops[left[at + 1] as number] as string });
+      this.dropped.push({ index: left[at] as number, code: this.#drops[left[at + 1] as number] as string });
     }
-    return { servers, dropped, ttl, age: orNull(made), version: this.version };
+    return [servers, ttl, age];
   }
 
   /** Every server, as last assessed: `make` finds its numbers from an offset on. */
@@ -221,6 +233,8 @@ export class View {
       const [lost, ejectedFor, ejections] = numbers.subarray(from + 8) as unknown as Six;
       return {
         ...server,
+        // An entry's own field of this name is not ours.
+        excluded: undefined,
         ...this.#probability(numbers, from, position),
         utilisation: (server.users as number) / (server.capacity as number),
         health: { lost: !!lost, ejectedFor, ejections },
@@ -311,13 +325,13 @@ export class Driver {
   reconnect(): void {
     // Not if the connection has ended by itself, and the application does not know yet.
     if (this.#core.state() === 2) this.#closing ??= { ...ABNORMAL, code: 1000, wasClean: true, errored: false };
-    this.#core.reconnect();
+    this.#core.reconnect(performance.now());
     this.#pump();
   }
 
   /** A seed has answered. */
   answered(request: number, response: Response | undefined, document: unknown): void {
-    const header = (name: string): string => response?.headers.get(name) ?? "";
+    const header = (name: string): string => response?.headers?.get(name) ?? "";
     if (response && !response.ok) {
       const wish = header("retry-after");
       const { status } = response;
@@ -424,7 +438,8 @@ export class Driver {
       const name = this.#view.causes[cause] as string;
       const code = name.startsWith("seed-") ? (this.#seedError ?? name) : undefined;
       this.#seedError = undefined;
-      face.emit("retry", { delay: id, cause: name, attempt, ...(code && { code }) });
+      const dropped = code === "list-empty" && { dropped: this.#view.dropped };
+      face.emit("retry", { delay: id, cause: name, attempt, ...(code && { code }), ...dropped });
     }
   }
 
@@ -438,7 +453,8 @@ export class Driver {
     let socket: WebSocket;
     try {
       socket = this.#face.dial(server.url, server);
-    } catch {
+    } catch (cause) {
+      this.#closing = { ...ABNORMAL, cause };
       this.#core.closed(now, attempt, ABNORMAL.code, true);
       return;
     }

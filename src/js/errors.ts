@@ -7,6 +7,7 @@ const table = {
     "The WebAssembly part did not load",
     "Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm",
   ],
+  "socket-failed": ["The WebSocket could not be constructed", "See the cause: its URL, the page's CSP, mixed content"],
   "queue-full": ["The send queue is full", "Send less while not open, or change the queue's options"],
   "seed-unreachable": ["The seed did not answer", "Check its URL, CORS headers and connect-src"],
   "seed-timeout": ["The seed took too long", "See what it is doing, or raise seedTimeout"],

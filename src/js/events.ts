@@ -53,6 +53,8 @@ export interface RetryEvent extends Event {
   readonly attempt: number;
   /** How a seed failed, where it was one. */
   readonly code?: string;
+  /** What was wrong with the entries of a list that has no usable server. */
+  readonly dropped?: DroppedEntry[];
   /** The same with its remedy and, where known, its cause. */
   readonly error?: EvenkeelError;
 }

@@ -54,7 +54,7 @@ export interface Probability {
   /** 0 to 1. */
   probability: number;
   /** Why the server cannot be chosen now. */
-  excluded?: "unavailable" | "draining" | "lost" | "ejected" | "overloaded" | (string & {});
+  excluded?: "unavailable" | "draining" | "lost" | "ejected" | "overloaded" | (string & {}) | undefined;
 }
 
 /** A server of the list in force as this client sees it. */

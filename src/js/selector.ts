@@ -24,7 +24,10 @@ export type FailureKind = "refused" | "short-lived" | "crash" | "sent-away" | "o
 
 /** The decision alone. */
 export interface Selector {
-  /** Brings a list into force. Throws, and keeps the last one, if it is unusable. */
+  /**
+   * Brings a list into force. Throws, and keeps the last one, if it is unusable; one that was taken earlier than the one
+   * in force is ignored. The list is kept as it is: leave it alone afterwards.
+   */
   update(list: ListDocument, moment?: Moment): ListSummary;
   /** Chooses; null when nothing is eligible. */
   select(circumstances?: Circumstances): Decision | null;
@@ -57,7 +60,9 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   /** The same, once the servers have been assessed. */
   function assessed<T>(given: Circumstances, call: (now: number) => T): T {
     return at(given, (now) => {
-      core.assess(now, given.lost?.map(String), given.failures);
+      const { lost, failures = undefined } = given;
+      if (failures !== undefined && !(failures >= 0)) throw new EvenkeelError("bad-option", `failures: ${failures}`);
+      core.assess(now, lost && Array.from(lost, String), failures);
       return call(now);
     });
   }
@@ -71,6 +76,12 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
           summary = view.take(now, 0, list, against);
         } catch (thrown) {
           // A code or a trap of the core's; all else is thrown by getters of the application's.
+          if (thrown === "list-empty") {
+            throw new EvenkeelError(
+              thrown,
+              view.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "),
+            );
+          }
           if (typeof thrown === "string" || thrown instanceof WebAssembly.RuntimeError) throw thrown;
           throw new EvenkeelError("list-invalid", thrown);
         }

@@ -307,8 +307,14 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   /** The end of a socket without a driver, or with one that broke. */
   #fail(error?: EvenkeelError): void {
     if (this.#early === CLOSED) return;
+    const driver = this.#driver;
     this.#driver = undefined;
     this.#early = CLOSED;
+    try {
+      driver?.free();
+    } catch (broken) {
+      report(broken);
+    }
     this.#changed();
     this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true }, error);
   }
@@ -362,7 +368,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
         this.#fire(new Event("open"));
         this.#flush(socket);
       },
-      closed: (closure) => this.#end(closure),
+      closed: ({ cause, ...closure }) =>
+        this.#end(closure, cause ? new EvenkeelError("socket-failed", cause) : undefined),
       emit: (type, detail: { code?: string }) => {
         const { code } = detail;
         const error = this.#failure?.code === code ? this.#failure : code && knownError(code);

@@ -21,6 +21,9 @@ export interface Plan {
   fixed: unknown;
 }
 
+/** As many as the core can tell apart. */
+const MAX_SEEDS = 65_535;
+
 /** 4 MiB: the limit of DESIGN's list. */
 const MAX_BYTES = 4_194_304;
 
@@ -38,7 +41,7 @@ export function parseSource(source: Source): Plan {
     const urls = items.map(parseUrl);
     const sockets = urls.filter((url) => url.protocol.startsWith("ws"));
     const seeds = urls.map((url) => url.href);
-    if (!sockets.length && seeds.length) return { seeds, bases: seeds, fixed };
+    if (!sockets.length && seeds.length && seeds.length <= MAX_SEEDS) return { seeds, bases: seeds, fixed };
     if (sockets.length === seeds.length) fixed = seeds.map((url) => ({ url }));
   } else if (typeof source === "object") {
     try {

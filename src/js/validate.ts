@@ -23,7 +23,9 @@ export const baseUrl = (): string => globalThis.document?.baseURI ?? globalThis.
 export function parseProtocols(protocols: string | readonly string[] = []): string[] {
   // A string is a sequence as well, of its letters; an object that is none (options in the wrong place) is a text.
   const list =
-    typeof protocols === "object" && Symbol.iterator in protocols ? Array.from(protocols, String) : [`${protocols}`];
+    typeof protocols === "object" && protocols !== null && Symbol.iterator in protocols
+      ? Array.from(protocols, String)
+      : [`${protocols}`];
   const seen = new Set<string>();
   for (const protocol of list) {
     const lower = protocol.toLowerCase();

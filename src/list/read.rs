@@ -93,20 +93,20 @@ pub struct Envelope {
 }
 
 /// Why a document cannot be used at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListError {
     /// Neither an array nor an object with an array `servers`.
     Invalid,
-    /// No usable server in it.
-    Empty,
+    /// No usable server in it: what was wrong with its entries.
+    Empty(Vec<Dropped>),
 }
 
 impl ListError {
     /// The stable code that applications see.
-    pub fn code(self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid => "list-invalid",
-            Self::Empty => "list-empty",
+            Self::Empty(_) => "list-empty",
         }
     }
 }
@@ -194,7 +194,7 @@ pub fn read<'a>(
     );
     dropped.truncate(MAX_REPORTED);
     if servers.is_empty() {
-        return Err(ListError::Empty);
+        return Err(ListError::Empty(dropped));
     }
 
     let version = version(header.version, &servers);

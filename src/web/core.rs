@@ -12,7 +12,7 @@ use super::wire::Wire;
 use crate::cause::{Cause, SeedFailure};
 use crate::client::{AttemptId, Client, Command, Config, RetryCause, State};
 use crate::decision::{Assessment, Exclusion};
-use crate::list::read::{DropReason, Dropped, Envelope, key_of, read};
+use crate::list::read::{DropReason, Dropped, Envelope, ListError, key_of, read};
 use crate::list::{ServerKey, ServerList};
 use crate::seeds::RequestId;
 use crate::selector::{Decision, Overrides, Reason};
@@ -64,7 +64,8 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// Throws a code if the document cannot be used; nothing has changed then.
+    /// Throws a code if the document cannot be used; the list in force stays, and [`summary`](Self::summary) says what was
+    /// wrong with the entries.
     #[expect(
         clippy::too_many_arguments,
         reason = "an object would cost the glue more than names cost the reader"
@@ -85,7 +86,13 @@ impl Core {
         };
         let mut wire = Wire::new(numbers, text);
         let header = wire.header();
-        let (list, dropped) = read(header, length, wire, envelope).map_err(|error| JsValue::from_str(error.code()))?;
+        let (list, dropped) = read(header, length, wire, envelope).map_err(|error| {
+            let code = JsValue::from_str(error.code());
+            if let ListError::Empty(dropped) = error {
+                self.dropped = dropped;
+            }
+            code
+        })?;
         let (now, list) = (Instant::from_millis(now), Arc::new(list));
         let accepted = match request {
             0 => self.client.handle_given_list(now, list),
@@ -128,8 +135,8 @@ impl Core {
     }
 
     /// The application wants another decision at once.
-    pub fn reconnect(&mut self) {
-        self.client.handle_reconnect();
+    pub fn reconnect(&mut self, now: f64) {
+        self.client.handle_reconnect(Instant::from_millis(now));
     }
 
     /// The next thing to do, if there is one: its kind, then what it needs.
@@ -252,12 +259,16 @@ impl Core {
         Some(self.list()?.servers().get(server)?.url.as_ref().into())
     }
 
-    /// What became of the last list that was taken in: servers, ttl and age in seconds, then for each entry left out its
-    /// position and the reason.
+    /// Of the list in force servers, ttl and age in seconds; then, for each entry of the last document that was left out,
+    /// its position and the reason.
     pub fn summary(&self) -> Vec<f64> {
-        let Some(list) = self.list() else { return Vec::new() };
-        let age = list.age.map_or(f64::NAN, Duration::as_secs);
-        let mut numbers = vec![list.servers().len() as f64, list.ttl.as_secs(), age];
+        let mut numbers = match self.list() {
+            Some(list) => {
+                let age = list.age.map_or(f64::NAN, Duration::as_secs);
+                vec![list.servers().len() as f64, list.ttl.as_secs(), age]
+            }
+            None => vec![f64::NAN; 3],
+        };
         for dropped in &self.dropped {
             numbers.extend([dropped.index.into(), position(&DropReason::ALL, &dropped.why)]);
         }

@@ -170,15 +170,15 @@ fn closing_again_changes_nothing() {
 }
 
 #[test]
-fn reconnecting_drops_the_connection_and_decides_anew_at_once() {
+fn reconnecting_drops_the_connection_at_once_and_decides_anew_in_the_next_task() {
     let mut world = World::of_three().with_one_settled(1);
     world.reconnect(0);
     let log = told(&world, 0, 60.0);
-    // It is back in the making before anybody could see another state than that.
     assert!(
         log.contains(&Happened::Abandoned) && log.contains(&Happened::Lost { is_final: false }),
         "{log:?}"
     );
+    world.run_for(0.002);
     assert_eq!(world.attempts(0, 60.0).len(), 1);
     assert_eq!(world.clients[0].watched.client.failures(), 0, "nobody is to blame");
     world.run_for(1.0);
@@ -267,7 +267,7 @@ fn a_connection_that_is_ended_by_who_hears_of_its_state_is_never_told_to_stand()
     ));
 
     let (mut client, mut assessment) = told_open();
-    client.handle_reconnect();
+    client.handle_reconnect(at(0.0));
     let commands = drain(&mut client, at(0.0), &mut assessment);
     assert!(
         matches!(
@@ -276,9 +276,34 @@ fn a_connection_that_is_ended_by_who_hears_of_its_state_is_never_told_to_stand()
                 Command::State(State::Reconnecting),
                 Command::Abandon { .. },
                 Command::Lost { is_final: false },
-                Command::Connect { .. },
             ]
         ),
         "{commands:?}"
     );
+    let commands = drain(&mut client, at(0.001), &mut assessment);
+    assert!(matches!(commands[..], [Command::Connect { .. }]), "{commands:?}");
+}
+
+#[test]
+fn who_reconnects_in_answer_to_every_decision_does_not_hang_the_page() {
+    let (mut client, mut assessment) = told_open();
+    let mut connects = 0;
+    for millisecond in 0..100 {
+        let now = at(f64::from(millisecond) / 1000.0);
+        client.handle_reconnect(now);
+        let mut commands = 0;
+        while let Some(command) = client.poll(now, &mut assessment) {
+            commands += 1;
+            assert!(commands < 20, "it never goes quiet");
+            if matches!(command, Command::Connect { .. }) {
+                connects += 1;
+                client.handle_reconnect(now);
+            }
+        }
+        assert!(client.poll_timeout().is_some_and(|next| next > now));
+    }
+    // Every call puts the decision off; the last one has its way.
+    assert_eq!(connects, 0);
+    let commands = drain(&mut client, at(1.0), &mut assessment);
+    assert!(matches!(commands[..], [Command::Connect { .. }]), "{commands:?}");
 }

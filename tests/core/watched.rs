@@ -99,7 +99,7 @@ impl Watched {
     }
 
     pub(crate) fn reconnect(&mut self, now: Instant) -> Vec<Command> {
-        self.client.handle_reconnect();
+        self.client.handle_reconnect(now);
         self.drain(now)
     }
 

@@ -9,11 +9,11 @@
 //! that refused it, is its [`memory`]; the two together are its [`selector`].
 //!
 //! **The connection.** [`client::Client`] takes the decision, has the connection opened, and comes back through the
-//! selector whenever it is lost: [`cause`] says what kind of trouble it was, [`queue`] how long to wait, so that a fleet
-//! that lost a server is not stormed by those who lost it too; [`seeds`] asks for newer lists meanwhile.
+//! selector whenever it is lost: [`cause`] says what kind of trouble it was, `queue` how long to wait, so that a fleet
+//! that lost a server is not stormed by those who lost it too; `seeds` asks for newer lists meanwhile.
 //!
 //! **Drivers.** Nothing here reads a clock, draws from a random source of its own, or opens a socket. A driver hands in
-//! what happened and when, and carries out what comes back: [`web`] in the browser, natively the simulation and the crowd.
+//! what happened and when, and carries out what comes back: `web` in the browser, natively the simulation and the crowd.
 //! Payloads never come here at all. If a rule lives in a driver, it is in the wrong place.
 
 // Natively the standard library is there for the reader of JSON text; on wasm it would cost two kilobytes.

@@ -10,7 +10,7 @@ use super::read::{Address, Dropped, Entry, Envelope, Header, ListError, Scalar, 
 ///
 /// # Errors
 ///
-/// As [`read`](super::read::read), and [`ListError::Invalid`] if it is neither an array nor an object with an array
+/// As [`read`], and [`ListError::Invalid`] if it is neither an array nor an object with an array
 /// `servers`.
 pub fn from_value(
     document: &Value,

@@ -206,3 +206,6 @@ export class Host {
     });
   }
 }
+
+/** WebKit tells of a close with code 1012 and no reason as of a lost connection. */
+export const hears1012 = () => /Chrome|Firefox/.test(navigator.userAgent);

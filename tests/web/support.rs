@@ -36,6 +36,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn record(this: &Host, kind: &str, times: usize) -> String;
 
+    /// Whether this browser tells of the close code 1012.
+    #[wasm_bindgen(js_name = hears1012)]
+    pub fn hears_1012() -> bool;
     #[wasm_bindgen(js_name = sleep)]
     fn sleep_for(millis: f64) -> Promise;
     fn forget();

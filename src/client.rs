@@ -538,6 +538,7 @@ impl Client {
                 self.retry(turn.since(now), why);
             }
             Phase::Waiting(wait) if now >= wait.until => {
+                let stale = self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now));
                 if matches!(wait.what, WaitFor::Turn | WaitFor::Pause) {
                     self.fetch(now);
                 }
@@ -545,6 +546,11 @@ impl Client {
                     WaitFor::Turn => Phase::Checking(Check::Turn),
                     WaitFor::Pause => Phase::Checking(Check::Pause),
                     WaitFor::Detour => Phase::Deciding,
+                    // Nobody knows how long ago it was last looked at.
+                    WaitFor::Task if stale => {
+                        self.fetch(now);
+                        Phase::Checking(Check::Pause)
+                    }
                     WaitFor::Task => Phase::Listing,
                 };
             }
@@ -602,11 +608,13 @@ impl Client {
 
     fn seed_failed(&mut self, now: Instant, failure: SeedFailure, retry_after: Option<Duration>) {
         let turn_over = self.seeds.failed(now, retry_after, &mut self.random);
+        let cause = RetryCause::Seed(failure);
         if self.selector.in_force().is_some() || !matches!(self.phase, Phase::Listing | Phase::Checking(_)) {
-            return;
+            // The last good list serves on; but it is not to be believed that all is well.
+            let pause = self.seeds.ready_at().map_or(Duration::ZERO, |at| at.since(now));
+            return self.retry(pause, cause);
         }
         self.phase = Phase::Listing;
-        let cause = RetryCause::Seed(failure);
         if turn_over && failure == SeedFailure::Overloaded && retry_after.is_none() {
             // No list to choose another server from, so at once to what follows the detour.
             self.episode(now);

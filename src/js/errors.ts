@@ -5,7 +5,7 @@ const table = {
   "no-websocket": ["There is no WebSocket here", "Give one in the option WebSocket"],
   "wasm-unavailable": [
     "The WebAssembly part did not load",
-    "Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm",
+    "Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm (in Node, give its bytes)",
   ],
   "socket-failed": ["The WebSocket could not be constructed", "See the cause: its URL, the page's CSP, mixed content"],
   "queue-full": ["The send queue is full", "Send less while not open, or change the queue's options"],

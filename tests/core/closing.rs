@@ -170,15 +170,17 @@ fn closing_again_changes_nothing() {
 }
 
 #[test]
-fn reconnecting_drops_the_connection_at_once_and_decides_anew_in_the_next_task() {
+fn reconnecting_drops_the_connection_at_once_looks_at_the_list_if_it_is_old_and_decides_anew() {
     let mut world = World::of_three().with_one_settled(1);
+    let looks = world.fetches(0, 0.0).len();
     world.reconnect(0);
     let log = told(&world, 0, 60.0);
     assert!(
         log.contains(&Happened::Abandoned) && log.contains(&Happened::Lost { is_final: false }),
         "{log:?}"
     );
-    world.run_for(0.002);
+    world.run_for(0.2);
+    assert_eq!(world.fetches(0, 0.0).len(), looks + 1, "the list was past its ttl");
     assert_eq!(world.attempts(0, 60.0).len(), 1);
     assert_eq!(world.clients[0].watched.client.failures(), 0, "nobody is to blame");
     world.run_for(1.0);

@@ -328,3 +328,15 @@ fn a_list_sets_pauses_back_and_servers_may_be_blamed_again() {
         );
     }
 }
+
+#[test]
+fn a_seed_that_fails_while_the_last_list_serves_on_is_told_of() {
+    let mut world = World::of_three().with_one_settled(1);
+    world.seeds = vec![Answer::Fails(SeedFailure::Status, None)];
+    let (lost, since) = (world.server_of(0).unwrap(), world.now);
+    world.kill(lost);
+    world.run_for(10.0);
+    assert_eq!(world.state(0), State::Open);
+    let causes: Vec<RetryCause> = world.retries(0, since).iter().map(|(_, retry)| retry.cause).collect();
+    assert!(causes.contains(&RetryCause::Seed(SeedFailure::Status)), "{causes:?}");
+}

@@ -51,7 +51,6 @@ fn wasm(dist: &Path) -> Result<()> {
     let options = "--profile wasm --lib -p evenkeel --target wasm32-unknown-unknown \
                    --crate-type cdylib --features standalone";
     let options: Vec<&str> = options.split_whitespace().collect();
-    eprintln!("building the wasm");
     let compiled = project::build_artifact("rustc", &options, "evenkeel", "wasm")?;
 
     let scratch = project::scratch("bindgen")?;

@@ -18,6 +18,7 @@ const GROUPS: [&str; 2] = [
 
 /// Builds everything, serves the page and runs until Ctrl-C.
 pub(crate) fn run(port: u16) -> Result<()> {
+    eprintln!("building the package, then the fleet: the first time takes a minute or two");
     bundle::build()?;
     let port = match TcpListener::bind((HOST, port)) {
         Ok(_) => port,

@@ -609,20 +609,17 @@ impl Client {
     fn seed_failed(&mut self, now: Instant, failure: SeedFailure, retry_after: Option<Duration>) {
         let turn_over = self.seeds.failed(now, retry_after, &mut self.random);
         let cause = RetryCause::Seed(failure);
-        if self.selector.in_force().is_some() || !matches!(self.phase, Phase::Listing | Phase::Checking(_)) {
-            // The last good list serves on; but it is not to be believed that all is well.
-            let pause = self.seeds.ready_at().map_or(Duration::ZERO, |at| at.since(now));
-            return self.retry(pause, cause);
+        let last_serves_on = self.selector.in_force().is_some();
+        if !last_serves_on && matches!(self.phase, Phase::Listing | Phase::Checking(_)) {
+            self.phase = Phase::Listing;
+            if turn_over && failure == SeedFailure::Overloaded && retry_after.is_none() {
+                // No list to choose another server from, so at once to what follows the detour.
+                self.episode(now);
+                return self.go_to_the_back(now, cause);
+            }
         }
-        self.phase = Phase::Listing;
-        if turn_over && failure == SeedFailure::Overloaded && retry_after.is_none() {
-            // No list to choose another server from, so at once to what follows the detour.
-            self.episode(now);
-            self.go_to_the_back(now, cause);
-        } else {
-            let pause = self.seeds.ready_at().map_or(Duration::ZERO, |at| at.since(now));
-            self.retry(pause, cause);
-        }
+        let pause = self.seeds.ready_at().map_or(Duration::ZERO, |at| at.since(now));
+        self.retry(pause, cause);
     }
 
     /// Works its turn out anew, if it is queueing.

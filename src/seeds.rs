@@ -1,7 +1,8 @@
 //! The seeds: whom to ask for the list, and when.
 //!
 //! Seeds are tried in turn, each at once after the one before has failed; after a whole turn without an answer comes a
-//! pause with full jitter, longer the longer the outage lasts. The seed that answered is asked first the next time. One request at a time.
+//! pause with full jitter, longer the longer the outage lasts. The seed that answered is asked first the next time. One
+//! request at a time.
 
 use crate::random::Random;
 use crate::time::{Duration, Instant};

@@ -1,8 +1,12 @@
 //! What a server and a list endpoint can be told to do, with defaults that mean "be well".
 
+use std::time::Duration;
+
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::line::Line;
 
 /// How a server behaves. The default is a healthy server that is listed truly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,20 @@ pub struct Behaviour {
     /// stay, and count as open although the client may be gone. `false` again: everything goes on where it stopped.
     /// Default `false`.
     pub frozen: bool,
+    /// Milliseconds between messages that the server sends by itself, at least 1: to every open connection the text
+    /// `{"feed":N}`, where `N` counts from 0 for each connection, whatever the feed did meanwhile. The first goes out
+    /// when the connection opens or the feed is changed. A server that could not send (as it was frozen) makes up for
+    /// none. Default `None`: it only echoes.
+    pub feed: Option<u32>,
+    /// Milliseconds that bytes are on their way between client and server, in each direction. A change is for those
+    /// that set out from then on, and they overtake none. It does not slow down TCP's own handshake, which is the
+    /// system's. Default 0.
+    pub latency: u32,
+    /// `true`: what arrives at either end of a connection is swallowed in silence, with the ends of connections: one
+    /// that the client closes counts as open. New TCP connections are accepted and get no answer. Only a death is seen
+    /// at once, and a frozen server's bytes wait. `false` again: connections that lost anything are reset, as by a TCP
+    /// that has given up; the others go on. Default `false`.
+    pub blackhole: bool,
     /// Is the server listed as draining? It serves on in any case. Default `false`.
     pub draining: bool,
     /// The user count to list in place of the true one. Default `None`: the true one.
@@ -33,7 +51,7 @@ pub struct Behaviour {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Handshake {
-    /// A WebSocket that echoes.
+    /// A WebSocket that echoes, and sends the [`Behaviour::feed`].
     #[default]
     Accept,
     /// HTTP 503.
@@ -67,6 +85,9 @@ impl Default for Behaviour {
             handshake_delay: 0,
             drop_code: Some(1011),
             frozen: false,
+            feed: None,
+            latency: 0,
+            blackhole: false,
             draining: false,
             report: None,
             listing: Listing::default(),
@@ -76,7 +97,21 @@ impl Default for Behaviour {
 
 impl Behaviour {
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.feed == Some(0) {
+            return Err(Error::invalid(
+                "`feed` is 0",
+                "give a `feed` of at least 1, or null for none",
+            ));
+        }
         self.drop_code.map_or(Ok(()), check_close_code)
+    }
+
+    /// How the line to each of its clients is.
+    pub(crate) fn line(&self) -> Line {
+        Line {
+            latency: Duration::from_millis(self.latency.into()),
+            blackhole: self.blackhole,
+        }
     }
 }
 
@@ -135,7 +170,7 @@ impl Load {
 }
 
 /// How a fleet's list endpoint behaves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ListBehaviour {
     /// What a request gets. Default [`ListMode::Ok`].
@@ -144,12 +179,18 @@ pub struct ListBehaviour {
     pub status: u16,
     /// Seconds to say in the `Retry-After` header of [`ListMode::Fail`]. Default `None`: no such header.
     pub retry_after: Option<u32>,
+    /// The absolute `http:` or `https:` URL that a request is sent on to with 307, whatever the mode. Default `None`:
+    /// the mode decides.
+    pub redirect: Option<String>,
     /// Milliseconds before a request is answered. Default 0.
     pub delay: u32,
     /// Milliseconds from a server's death until it is listed as unavailable. Default 1000.
     pub detection: u32,
     /// Seconds the list says it may be relied on, 1 to 3600. Default 2.
     pub ttl: u32,
+    /// Seconds within which every server sends a data message, as the list says, more than 0; see [`Behaviour::feed`]
+    /// for the truth. Default `None`: the list does not say.
+    pub heartbeat: Option<f64>,
     /// Milliseconds from one making of the list to the next, at least 10. Default 1000.
     pub refresh: u32,
 }
@@ -181,9 +222,11 @@ impl Default for ListBehaviour {
             mode: ListMode::default(),
             status: 503,
             retry_after: None,
+            redirect: None,
             delay: 0,
             detection: 1000,
             ttl: 2,
+            heartbeat: None,
             refresh: 1000,
         }
     }
@@ -203,6 +246,26 @@ impl ListBehaviour {
                 ));
             }
         }
-        Ok(())
+        if let Some(heartbeat) = self.heartbeat
+            && !(heartbeat.is_finite() && heartbeat > 0.0)
+        {
+            return Err(Error::invalid(
+                format!("`heartbeat` is {heartbeat}"),
+                "give a `heartbeat` of more than 0, or null for none",
+            ));
+        }
+        match &self.redirect {
+            Some(url) if !is_absolute(url) => Err(Error::invalid(
+                format!("`redirect` is `{url}`"),
+                "give an absolute URL that begins with http: or https:, or null for none",
+            )),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Is this an absolute URL that a list can be asked for at?
+fn is_absolute(url: &str) -> bool {
+    url.parse()
+        .is_ok_and(|uri: Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some())
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
@@ -16,6 +16,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tokio_util::sync::CancellationToken;
 
 use crate::behaviour::Handshake;
+use crate::line::carry;
 use crate::server::{CloseOrder, Shared};
 
 /// The greatest message that is echoed, in bytes. A greater one is answered with close code 1009.
@@ -27,7 +28,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Small, because it is allocated for every connection and a process holds thousands of them.
 const READ_BUFFER: usize = 8 << 10;
 
-type WebSocket = WebSocketStream<TcpStream>;
+/// What the server's end of the line holds in each direction until it is taken, in bytes.
+const PIPE: usize = 8 << 10;
+
+type WebSocket = WebSocketStream<DuplexStream>;
 
 /// Carries `connection` on until it ends or `stop` is cancelled, but for the time the server is frozen: a future that
 /// is not polled reads, writes and answers nothing, loses nothing, and goes on where it was.
@@ -50,7 +54,13 @@ pub(crate) async fn supervise(
 
 /// Does to a new TCP connection what the server's behaviour says. Dropping this future ends the connection as the
 /// end of a process would: the system closes the socket, with no close frame.
-pub(crate) async fn serve(mut stream: TcpStream, server: Arc<Shared>) {
+pub(crate) async fn serve(client: TcpStream, server: Arc<Shared>) {
+    let (stream, far_end) = duplex(PIPE);
+    let line = server.line();
+    carry(client, far_end, line, respond(stream, server)).await;
+}
+
+async fn respond(mut stream: DuplexStream, server: Arc<Shared>) {
     let delay = server.behaviour().handshake_delay;
     if delay > 0 {
         sleep(Duration::from_millis(delay.into())).await;
@@ -60,7 +70,7 @@ pub(crate) async fn serve(mut stream: TcpStream, server: Arc<Shared>) {
         Handshake::Accept => {
             if let Some(mut accepted) = accept(stream, &server).await {
                 let Accepted { socket, close, .. } = &mut accepted;
-                echo(socket, close).await;
+                echo(socket, close, Feed::new(server.feed())).await;
             }
         }
         Handshake::Refuse => refuse(stream, &server).await,
@@ -99,7 +109,7 @@ impl Drop for Counted {
     }
 }
 
-async fn accept(stream: TcpStream, server: &Arc<Shared>) -> Option<Accepted> {
+async fn accept(stream: DuplexStream, server: &Arc<Shared>) -> Option<Accepted> {
     let mut opened = None;
     #[expect(
         clippy::result_large_err,
@@ -136,7 +146,7 @@ fn first_protocol(request: &Request) -> Option<HeaderValue> {
     HeaderValue::from_str(first).ok()
 }
 
-async fn refuse(stream: TcpStream, server: &Arc<Shared>) {
+async fn refuse(stream: DuplexStream, server: &Arc<Shared>) {
     #[expect(
         clippy::result_large_err,
         reason = "the signature is the library's, once a handshake"
@@ -154,27 +164,72 @@ async fn refuse(stream: TcpStream, server: &Arc<Shared>) {
     let _ = accept_hdr_async_with_config(stream, answer, None).await;
 }
 
-async fn echo(socket: &mut WebSocket, orders: &mut watch::Receiver<CloseOrder>) {
+async fn echo(socket: &mut WebSocket, orders: &mut watch::Receiver<CloseOrder>, mut feed: Feed) {
     loop {
-        tokio::select! {
-            biased;
+        // None has precedence: neither an echo nor a feed that takes all the time there is may keep the others waiting.
+        let message = tokio::select! {
             Ok(()) = orders.changed() => {
                 let CloseOrder { code, reason } = orders.borrow_and_update().clone();
                 return close(socket, code, &reason).await;
             }
+            message = feed.next() => message,
             received = socket.next() => match received {
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
-                    if socket.send(message).await.is_err() {
-                        return;
-                    }
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
+                // The library answers it while it is asked for more. Nothing may be sent after that.
+                Some(Ok(Message::Close(_))) => {
+                    while let Some(Ok(_)) = socket.next().await {}
+                    return;
                 }
-                // Pings and close frames: the library answers them.
-                Some(Ok(_)) => {}
+                // Pings: the library answers them.
+                Some(Ok(_)) => continue,
                 Some(Err(error)) => return reject(socket, &error).await,
                 None => return,
-            }
+            },
+        };
+        if socket.send(message).await.is_err() {
+            return;
         }
     }
+}
+
+/// The messages of one connection that answer nothing.
+struct Feed {
+    periods: watch::Receiver<Option<u32>>,
+    ticks: Option<Interval>,
+    number: u64,
+}
+
+impl Feed {
+    fn new(mut periods: watch::Receiver<Option<u32>>) -> Self {
+        let ticks = ticks(*periods.borrow_and_update());
+        Self {
+            periods,
+            ticks,
+            number: 0,
+        }
+    }
+
+    /// The next message, once it is due. If this future is dropped before, nothing is lost.
+    async fn next(&mut self) -> Message {
+        loop {
+            tokio::select! {
+                biased;
+                Ok(()) = self.periods.changed() => self.ticks = ticks(*self.periods.borrow_and_update()),
+                Some(_) = async { Some(self.ticks.as_mut()?.tick().await) } => break,
+                else => std::future::pending().await,
+            }
+        }
+        let message = Message::text(format!(r#"{{"feed":{}}}"#, self.number));
+        self.number += 1;
+        message
+    }
+}
+
+/// The first one is at once.
+fn ticks(period: Option<u32>) -> Option<Interval> {
+    let mut ticks = interval(Duration::from_millis(period?.into()));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Some(ticks)
 }
 
 /// Closes in good order: our close frame, then the peer's, for which it has [`CLOSE_TIMEOUT`].
@@ -215,7 +270,7 @@ async fn reject(socket: &mut WebSocket, error: &WsError) {
 }
 
 /// Reads until the peer goes away.
-async fn discard(stream: &mut TcpStream) {
+async fn discard(stream: &mut DuplexStream) {
     let mut buffer = [0; 1024];
     while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
 }

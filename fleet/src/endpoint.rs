@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use headers::{ETag, HeaderMapExt, IfNoneMatch, RetryAfter};
 use tokio::time::{Instant, sleep};
 
@@ -28,6 +28,9 @@ pub(crate) async fn answer(fleet: &Fleet, request: &HeaderMap) -> Result<Respons
         sleep(Duration::from_millis(delay.into())).await;
     }
     let behaviour = fleet.list_behaviour();
+    if let Some(url) = &behaviour.redirect {
+        return Ok(([NO_STORE], Redirect::temporary(url)).into_response());
+    }
     Ok(match behaviour.mode {
         ListMode::Ok | ListMode::Stale => return list(fleet, request),
         ListMode::Fail => failure(&behaviour),

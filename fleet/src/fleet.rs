@@ -340,7 +340,7 @@ fn make_list(servers: &[Server], behaviour: &ListBehaviour) -> Result<List, Erro
         .iter()
         .filter_map(|server| entry(&server.facts(now), detection))
         .collect();
-    List::new(entries, behaviour.ttl, now).map_err(|error| {
+    List::new(entries, behaviour.ttl, behaviour.heartbeat, now).map_err(|error| {
         Error::new(
             ErrorKind::System,
             format!("the list has no JSON form: {error}"),

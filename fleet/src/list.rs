@@ -101,6 +101,7 @@ pub struct List {
     servers: Box<RawValue>,
     version: String,
     ttl: u32,
+    heartbeat: Option<f64>,
     made: Instant,
 }
 
@@ -109,22 +110,31 @@ struct Document<'a> {
     version: &'a str,
     age: f64,
     ttl: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heartbeat: Option<f64>,
     servers: &'a RawValue,
 }
 
 impl List {
-    /// A list of `entries`, counted at `made`, to be relied on for `ttl` seconds.
-    pub fn new(entries: Vec<Entry>, ttl: u32, made: Instant) -> Result<Self, serde_json::Error> {
+    /// A list of `entries`, counted at `made`, to be relied on for `ttl` seconds. It promises a message of every
+    /// server within each `heartbeat` seconds; `None`: it promises nothing.
+    pub fn new(
+        entries: Vec<Entry>,
+        ttl: u32,
+        heartbeat: Option<f64>,
+        made: Instant,
+    ) -> Result<Self, serde_json::Error> {
         let servers = serde_json::value::to_raw_value(&entries)?;
         // From the content alone, so that neither a restart nor another fleet on the same port can give two
         // contents one version.
         let mut hasher = DefaultHasher::new();
-        (servers.get(), ttl).hash(&mut hasher);
+        (servers.get(), ttl, heartbeat.map(f64::to_bits)).hash(&mut hasher);
         Ok(Self {
             entries,
             servers,
             version: format!("{:016x}", hasher.finish()),
             ttl,
+            heartbeat,
             made,
         })
     }
@@ -152,6 +162,7 @@ impl List {
             // Whole milliseconds: more digits would be noise.
             age: age.as_millis() as f64 / 1000.0,
             ttl: self.ttl,
+            heartbeat: self.heartbeat,
             servers: &self.servers,
         })
     }

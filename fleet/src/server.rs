@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::behaviour::{Behaviour, Load, check_close_code};
 use crate::connection::{serve, supervise};
 use crate::error::{Error, ErrorKind};
+use crate::line::Line;
 use crate::list::{Facts, Loss};
 use crate::patch::{fields_of, patched, unknown_field};
 
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     accepted: AtomicU64,
     refused: AtomicU64,
     frozen: watch::Sender<bool>,
+    feed: watch::Sender<Option<u32>>,
+    line: watch::Sender<Line>,
     close: watch::Sender<CloseOrder>,
 }
 
@@ -87,6 +90,23 @@ impl Shared {
         self.close.subscribe()
     }
 
+    /// [`Behaviour::feed`].
+    pub(crate) fn feed(&self) -> watch::Receiver<Option<u32>> {
+        self.feed.subscribe()
+    }
+
+    pub(crate) fn line(&self) -> watch::Receiver<Line> {
+        self.line.subscribe()
+    }
+
+    /// Has open connections behave so from now on.
+    fn tell_open(&self, behaviour: &Behaviour) {
+        tell(&self.line, behaviour.line());
+        tell(&self.feed, behaviour.feed);
+        // Last: what thaws is to find the rest in order.
+        tell(&self.frozen, behaviour.frozen);
+    }
+
     pub(crate) fn count_opened(&self) {
         self.connections.fetch_add(1, Ordering::SeqCst);
         self.accepted.fetch_add(1, Ordering::SeqCst);
@@ -99,6 +119,15 @@ impl Shared {
     pub(crate) fn count_refused(&self) {
         self.refused.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// Those who watch hear of it only if it is new to them: a feed must not begin anew with every change.
+fn tell<T: PartialEq>(watched: &watch::Sender<T>, value: T) {
+    watched.send_if_modified(|now| {
+        let new = *now != value;
+        *now = value;
+        new
+    });
 }
 
 /// The truth about a server, whatever the list says.
@@ -144,6 +173,8 @@ impl Server {
         let alive = behaviour.alive;
         let shared = Arc::new(Shared {
             frozen: watch::Sender::new(behaviour.frozen),
+            feed: watch::Sender::new(behaviour.feed),
+            line: watch::Sender::new(behaviour.line()),
             close: watch::Sender::default(),
             connections: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
@@ -233,18 +264,15 @@ impl Server {
             Life::Dead { port } if behaviour.alive => Some(self.listen_again(port.take())?),
             _ => None,
         };
-        let frozen = behaviour.frozen;
         {
             let mut settings = self.shared.settings.lock();
             if behaviour.alive {
                 settings.death = None;
             }
-            settings.behaviour = behaviour;
+            settings.behaviour = behaviour.clone();
             settings.load = load;
         }
-        self.shared
-            .frozen
-            .send_if_modified(|now| std::mem::replace(now, frozen) != frozen);
+        self.shared.tell_open(&behaviour);
         if let Some(listener) = listener {
             *life = live(listener, &self.shared);
         }

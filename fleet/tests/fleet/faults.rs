@@ -217,8 +217,11 @@ async fn a_reset_takes_all_faults_back_and_nothing_else() {
     let harbour = Harbour::with(json!([{ "count": 3 }])).await;
     let faults = [
         ("s1", json!({ "alive": false, "report": 7 })),
-        ("s2", json!({ "frozen": true, "handshake": "refuse" })),
-        ("s3", json!({ "baseUsers": 5, "capacity": 8, "listing": "absent" })),
+        ("s2", json!({ "frozen": true, "handshake": "refuse", "feed": 5 })),
+        (
+            "s3",
+            json!({ "baseUsers": 5, "capacity": 8, "listing": "absent", "blackhole": true, "latency": 9000 }),
+        ),
     ];
     for (id, changes) in faults {
         harbour.server(id, changes).await;

@@ -69,12 +69,15 @@ fn the_list_lies_as_it_is_told_to() {
 #[test]
 fn version_and_tag_follow_the_content_and_the_tag_also_the_age() {
     let made = Instant::now();
-    let list = |users| {
+    let promising = |users, heartbeat| {
         let facts = Facts { users, ..facts() };
-        List::new(entry(&facts, DETECTION).into_iter().collect(), 2, made).expect("a list")
+        List::new(entry(&facts, DETECTION).into_iter().collect(), 2, heartbeat, made).expect("a list")
     };
+    let list = |users| promising(users, None);
     assert_eq!(list(1).version(), list(1).version());
     assert_ne!(list(1).version(), list(2).version());
+    assert_ne!(list(1).version(), promising(1, Some(1.5)).version());
+    assert_ne!(promising(1, Some(2.0)).version(), promising(1, Some(1.5)).version());
     let old = made + Duration::from_millis(61_200);
     assert_eq!(list(1).etag(made), list(1).etag(made + Duration::from_millis(900)));
     assert_ne!(list(1).etag(made), list(1).etag(old));
@@ -270,4 +273,50 @@ async fn an_endpoint_takes_as_long_as_it_is_told_to() {
         list["age"].as_f64().is_some_and(|age| age < 0.4),
         "made while the request waited: {list}"
     );
+}
+
+#[tokio::test]
+async fn the_list_promises_a_heartbeat_only_when_it_is_told_to() {
+    let harbour = Harbour::with(json!([{}])).await;
+    let before = harbour.list().await;
+    assert_eq!(before.get("heartbeat"), None);
+    harbour.list_is(json!({ "heartbeat": 2.5 })).await;
+    eventually("a heartbeat is promised", async || {
+        harbour.list().await["heartbeat"] == 2.5
+    })
+    .await;
+    assert_ne!(harbour.list().await["version"], before["version"]);
+
+    harbour.tell(Method::POST, "/fleets/default/reset", json!({})).await;
+
+    eventually("the list is as it was", async || {
+        harbour.list().await["version"] == before["version"]
+    })
+    .await;
+    assert_eq!(harbour.list().await.get("heartbeat"), None);
+}
+
+#[tokio::test]
+async fn an_endpoint_sends_pages_of_any_origin_on_whatever_its_mode() {
+    let harbour = Harbour::with(json!([{}])).await;
+    let elsewhere = json!({ "name": "elsewhere", "servers": [{ "id": "there" }] });
+    let elsewhere = harbour.tell(Method::POST, "/fleets", elsewhere).await["list"].take();
+    harbour.list_is(json!({ "redirect": elsewhere, "mode": "hang" })).await;
+
+    let staying = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let request = staying
+        .get(harbour.url("/servers"))
+        .header("origin", "https://app.example");
+    let response = request.send().await.expect("an answer");
+    assert_eq!(response.status(), 307);
+    assert_eq!(json!(response.headers()["location"].to_str().expect("text")), elsewhere);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(harbour.list().await["servers"][0]["id"], "there");
+
+    harbour.tell(Method::POST, "/fleets/default/reset", json!({})).await;
+    assert_eq!(harbour.list().await["servers"][0]["id"], "s1");
 }

@@ -4,5 +4,7 @@ mod api;
 mod command;
 mod connections;
 mod faults;
+mod feed;
+mod line;
 mod list;
 mod support;

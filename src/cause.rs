@@ -15,16 +15,19 @@ pub enum Cause {
     ShortLived,
     /// Lost after it had stood: the server or the path to it died.
     Crash,
+    /// Our own network was down, or we slept: no server is to blame.
+    Local,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Overload,
         Self::SentAway,
         Self::Refused,
         Self::ShortLived,
         Self::Crash,
+        Self::Local,
     ];
 
     /// The stable name that applications see.
@@ -35,6 +38,7 @@ impl Cause {
             Self::Refused => "refused",
             Self::ShortLived => "short-lived",
             Self::Crash => "crash",
+            Self::Local => "local",
         }
     }
 
@@ -56,6 +60,16 @@ pub fn is_final(code: u16) -> bool {
     matches!(code, 1000 | 1002 | 1003 | 1007..=1010 | 3003)
 }
 
+/// Whether a close code says that the credentials are not, or no longer, good ("Unauthorized" of the same registry).
+pub(crate) fn asks_for_credentials(code: u16) -> bool {
+    code == 3000
+}
+
+/// Whether a connection that ended with this code ended without a word from the peer: it may be our network that died.
+pub(crate) fn is_abnormal(code: u16) -> bool {
+    code == 1006
+}
+
 /// Why a seed gave no usable list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeedFailure {
@@ -65,6 +79,10 @@ pub enum SeedFailure {
     Unreachable,
     /// It answered 429 or 503: it has too much to do.
     Overloaded,
+    /// It answered 401: our credentials are missing or have expired.
+    Expired,
+    /// It answered 403: it will not tell us, whatever our credentials.
+    Forbidden,
     /// It answered with another status that is no success.
     Status,
     /// Its answer is no usable list.
@@ -78,6 +96,8 @@ impl SeedFailure {
             Self::Timeout => "seed-timeout",
             Self::Unreachable => "seed-unreachable",
             Self::Overloaded => "seed-overloaded",
+            Self::Expired => "seed-expired",
+            Self::Forbidden => "seed-forbidden",
             Self::Status => "seed-status",
             Self::BadList => "seed-bad-list",
         }
@@ -87,6 +107,8 @@ impl SeedFailure {
     pub fn of_status(status: u16) -> Self {
         match status {
             429 | 503 => Self::Overloaded,
+            401 => Self::Expired,
+            403 => Self::Forbidden,
             _ => Self::Status,
         }
     }

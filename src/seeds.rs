@@ -1,17 +1,19 @@
 //! The seeds: whom to ask for the list, and when.
 //!
-//! Seeds are tried in turn, each at once after the one before has failed; after a whole turn without an answer comes a
-//! pause with full jitter, longer the longer the outage lasts. The seed that answered is asked first the next time. One
-//! request at a time.
+//! The seed that answered last is asked first. One that fails is put aside for a while with full jitter, longer the longer
+//! it goes on failing, and the next one is asked at once; one that keeps us waiting gets company after two seconds, and
+//! whoever answers first counts.
 
+use alloc::boxed::Box;
+use alloc::vec;
+
+use crate::backoff::Backoff;
+use crate::cause::SeedFailure;
 use crate::random::Random;
 use crate::time::{Duration, Instant};
 
-/// The first pause after a whole turn has failed is drawn from zero up to this; each further one up to twice as much, but
-/// no more than the outage has lasted: who drew short ones is not to wait long for a seed that was away for seconds.
-const FIRST_PAUSE: Duration = Duration::from_secs(1.0);
-/// The longest pause is drawn from zero up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60.0);
+/// A seed that has not answered for so long gets company: slower than any healthy answer, quicker than a person's patience.
+const COMPANY_AFTER: Duration = Duration::from_secs(2.0);
 /// Bounds of the time that clients can be asked to stay away: never so short that they spin, never so long that they hang.
 const STAY_AWAY_BOUNDS: (Duration, Duration) = (Duration::from_secs(1.0), Duration::from_secs(3_600.0));
 
@@ -19,113 +21,173 @@ const STAY_AWAY_BOUNDS: (Duration, Duration) = (Duration::from_secs(1.0), Durati
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(pub u32);
 
+/// What is known of one seed.
+#[derive(Clone, Copy, Debug)]
+struct Seed {
+    trouble: Backoff,
+    not_before: Instant,
+    /// It has failed since any of them last answered.
+    failed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    id: RequestId,
+    seed: u16,
+    deadline: Instant,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Seeds {
-    count: u16,
+    seeds: Box<[Seed]>,
+    /// Asked first.
     current: u16,
-    /// How many failed in this turn.
-    failed: u16,
-    /// How many whole turns failed one after the other.
-    turns: u8,
-    /// When the first of these turns failed.
-    failing_since: Instant,
     requests: u32,
-    in_flight: Option<(RequestId, Instant)>,
-    not_before: Instant,
+    in_flight: [Option<Request>; 2],
+    company_at: Instant,
 }
 
 impl Seeds {
     pub(crate) fn new(count: u16) -> Self {
-        Self {
-            count,
-            current: 0,
-            failed: 0,
-            turns: 0,
-            failing_since: Instant::LONG_AGO,
-            requests: 0,
-            in_flight: None,
+        let seed = Seed {
+            trouble: Backoff::new(),
             not_before: Instant::LONG_AGO,
+            failed: false,
+        };
+        Self {
+            seeds: vec![seed; count.into()].into(),
+            current: 0,
+            requests: 0,
+            in_flight: [None; 2],
+            company_at: Instant::NEVER,
         }
     }
 
-    /// Whether the last turn gave an answer. (A fixed list needs none.)
-    pub(crate) fn answer(&self) -> bool {
-        self.turns == 0
+    /// Whether there is any.
+    pub(crate) fn exist(&self) -> bool {
+        !self.seeds.is_empty()
+    }
+
+    /// Whether every seed has failed since the last answer. (A fixed list needs none.)
+    pub(crate) fn all_fail(&self) -> bool {
+        self.exist() && self.seeds.iter().all(|seed| seed.failed)
     }
 
     pub(crate) fn in_flight(&self) -> bool {
-        self.in_flight.is_some()
+        self.in_flight.iter().any(Option::is_some)
     }
 
-    /// When the request in flight has taken too long.
+    /// When one of the requests in flight will have taken too long.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.in_flight.map(|(_, deadline)| deadline)
+        self.in_flight.iter().flatten().map(|request| request.deadline).reduce(Instant::min)
     }
 
     /// When a request may be made; never while there is one in flight, or no seed.
     pub(crate) fn ready_at(&self) -> Option<Instant> {
-        (self.count > 0 && !self.in_flight()).then_some(self.not_before)
+        let ready = self.seeds.iter().map(|seed| seed.not_before).reduce(Instant::min);
+        ready.filter(|_| !self.in_flight())
     }
 
-    /// Asks the seed whose turn it is, unless there is none, one is being asked, or this is a pause.
+    /// When the request in flight is to get company; never if there is nobody to keep it.
+    pub(crate) fn company_at(&self) -> Option<Instant> {
+        let [Some(alone), None] = self.in_flight else { return None };
+        self.others(alone.seed)
+            .map(|seed| seed.not_before.max(self.company_at))
+            .reduce(Instant::min)
+    }
+
+    fn others(&self, seed: u16) -> impl Iterator<Item = &Seed> {
+        let seeds = self.seeds.iter().enumerate();
+        seeds.filter(move |&(at, _)| at != usize::from(seed)).map(|(_, seed)| seed)
+    }
+
+    /// Asks the seed whose turn it is, unless there is none, enough are being asked, or this is a pause.
     pub(crate) fn ask(&mut self, now: Instant, timeout: Duration) -> Option<(RequestId, u16)> {
-        if self.ready_at()? > now {
+        if self.ready_at().or(self.company_at())? > now {
             return None;
         }
+        let [first, _] = self.in_flight;
+        let count = self.seeds.len() as u16;
+        let seed = (0..count)
+            .map(|step| ((u32::from(self.current) + u32::from(step)) % u32::from(count)) as u16)
+            .filter(|&seed| first.is_none_or(|first| first.seed != seed))
+            .find(|&seed| self.seeds.get(usize::from(seed)).is_some_and(|seed| seed.not_before <= now))?;
         self.requests = self.requests.wrapping_add(1);
-        let request = RequestId(self.requests);
-        self.in_flight = Some((request, now + timeout));
-        Some((request, self.current))
-    }
-
-    /// Ends the request if it is the one in flight. False for a late answer.
-    pub(crate) fn settle(&mut self, request: RequestId) -> bool {
-        let current = self.in_flight.is_some_and(|(in_flight, _)| in_flight == request);
-        if current {
-            self.in_flight = None;
+        let id = RequestId(self.requests);
+        let deadline = now + timeout;
+        self.in_flight = [first, Some(Request { id, seed, deadline })];
+        if first.is_none() {
+            self.in_flight.rotate_left(1);
+            self.company_at = now + COMPANY_AFTER;
         }
-        current
+        Some((id, seed))
     }
 
-    /// Gives up the request in flight.
+    /// Ends the request if it is in flight, and says which seed it went to. `None` for a late answer.
+    pub(crate) fn settle(&mut self, request: RequestId) -> Option<u16> {
+        self.end(|in_flight| in_flight.id == request).map(|(_, seed)| seed)
+    }
+
+    /// Ends a request that has taken too long.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Option<(RequestId, u16)> {
+        self.end(|request| now >= request.deadline)
+    }
+
+    /// Gives up a request in flight.
     pub(crate) fn abandon(&mut self) -> Option<RequestId> {
-        self.in_flight.take().map(|(request, _)| request)
+        self.end(|_| true).map(|(request, _)| request)
     }
 
-    /// Ends a pause: the application wants to know now.
-    pub(crate) fn end_pause(&mut self) {
-        self.not_before = Instant::LONG_AGO;
+    fn end(&mut self, which: impl Fn(&Request) -> bool) -> Option<(RequestId, u16)> {
+        let ended = self.in_flight.iter_mut().find_map(|request| request.take_if(|it| which(it)))?;
+        if self.in_flight[0].is_none() {
+            self.in_flight.rotate_left(1);
+        }
+        Some((ended.id, ended.seed))
+    }
+
+    /// Ends all pauses: the application wants to know now, or the network is back.
+    pub(crate) fn end_pauses(&mut self) {
+        for seed in &mut self.seeds {
+            seed.not_before = Instant::LONG_AGO;
+        }
     }
 
     /// The seed gave a list.
-    pub(crate) fn succeeded(&mut self) {
-        self.failed = 0;
-        self.turns = 0;
-        self.not_before = Instant::LONG_AGO;
+    pub(crate) fn succeeded(&mut self, seed: u16) {
+        self.current = seed;
+        for seed in &mut self.seeds {
+            seed.failed = false;
+        }
+        if let Some(seed) = self.seeds.get_mut(usize::from(seed)) {
+            seed.trouble = Backoff::new();
+            seed.not_before = Instant::LONG_AGO;
+        }
     }
 
-    /// The seed gave none; `retry_after` is its wish. True if that ends a turn.
-    pub(crate) fn failed(&mut self, now: Instant, retry_after: Option<Duration>, random: &mut Random) -> bool {
-        self.failed += 1;
-        self.current = (self.current + 1) % self.count.max(1);
-        let turn_over = self.failed >= self.count;
-        if turn_over {
-            self.failed = 0;
-            if self.turns == 0 {
-                self.failing_since = now;
-            }
-            let lasted = now.since(self.failing_since).max(FIRST_PAUSE);
-            let most = (FIRST_PAUSE * f64::from(1u32 << self.turns.min(6)))
-                .min(lasted)
-                .min(LONGEST_PAUSE);
-            self.turns = self.turns.saturating_add(1);
-            self.not_before = now
-                + match retry_after {
-                    Some(wish) => stay_away(wish, random.between(0.0, 1.0)),
-                    None => random.jitter(most),
-                };
-        }
-        turn_over
+    /// The seed gave none; `retry_after` is its wish.
+    pub(crate) fn failed(
+        &mut self,
+        now: Instant,
+        seed: u16,
+        failure: SeedFailure,
+        retry_after: Option<Duration>,
+        random: &mut Random,
+    ) {
+        self.current = ((u32::from(seed) + 1) % (self.seeds.len().max(1) as u32)) as u16;
+        let Some(seed) = self.seeds.get_mut(usize::from(seed)) else {
+            return;
+        };
+        // Whoever asks makes new credentials for each request: once, they are worth a try at once.
+        let at_once = failure == SeedFailure::Expired && retry_after.is_none() && !seed.trouble.is_failing();
+        seed.failed = !at_once;
+        let pause = seed.trouble.failed(now, random);
+        seed.not_before = now
+            + match retry_after {
+                Some(wish) => stay_away(wish, random.between(0.0, 1.0)),
+                None if at_once => Duration::ZERO,
+                None => pause,
+            };
     }
 }
 

@@ -100,6 +100,8 @@ pub struct ServerList {
     pub ttl: Duration,
     /// The seed's wish that clients in trouble stay away for so long.
     pub retry_after: Option<Duration>,
+    /// Every server promises to send each client a message at least this often.
+    pub heartbeat: Option<Duration>,
 }
 
 impl ServerList {

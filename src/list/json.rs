@@ -24,6 +24,7 @@ pub fn from_value(
         age: scalar(document, "age"),
         ttl: scalar(document, "ttl"),
         retry_after: scalar(document, "retryAfter"),
+        heartbeat: scalar(document, "heartbeat"),
     };
     let length = u32::try_from(servers.len()).unwrap_or(u32::MAX);
     let entries = servers.iter().map(|entry| entry.is_object().then(|| of(entry, base)));
@@ -46,6 +47,7 @@ fn of<'a>(entry: &'a Value, base: &url::Url) -> Entry<'a> {
         weight: scalar(entry, "weight"),
         draining: scalar(entry, "draining"),
         connect_rate: scalar(entry, "connectRate"),
+        rank: Scalar::Absent,
     }
 }
 

@@ -22,6 +22,8 @@ pub const MAX_URL_CHARS: usize = 2_048;
 /// `ttl` where neither the document nor its HTTP answer says.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(10.0);
 const MIN_TTL: Duration = Duration::from_secs(1.0);
+/// A promise to send more often than this is taken for one to send this often.
+const MIN_HEARTBEAT: Duration = Duration::from_secs(1.0);
 const MAX_TTL: Duration = Duration::from_secs(3_600.0);
 /// Counts and sizes outside of this are garbage: sums of ten thousand must stay finite and exact.
 const MAX_COUNT: f64 = 1e12;
@@ -54,6 +56,8 @@ pub enum Address<'a> {
     Missing,
     /// The parser refuses it.
     Unparsable,
+    /// The application does not allow it.
+    Forbidden,
     /// What the parser makes of it.
     Absolute(Cow<'a, str>),
 }
@@ -66,6 +70,7 @@ pub struct Header<'a> {
     pub age: Scalar<'a>,
     pub ttl: Scalar<'a>,
     pub retry_after: Scalar<'a>,
+    pub heartbeat: Scalar<'a>,
 }
 
 /// What is read of an entry, as it is written: the fields of the same names.
@@ -81,6 +86,8 @@ pub struct Entry<'a> {
     pub weight: Scalar<'a>,
     pub draining: Scalar<'a>,
     pub connect_rate: Scalar<'a>,
+    /// The application's own opinion, which replaces `priority`: a number, or `false` to leave the server out.
+    pub rank: Scalar<'a>,
 }
 
 /// What the HTTP answer that carried the document said of it.
@@ -90,6 +97,8 @@ pub struct Envelope {
     pub age: Option<Duration>,
     /// `Cache-Control: max-age`.
     pub max_age: Option<Duration>,
+    /// Whether the page is a secure one, in which browsers refuse `ws:` to any other machine.
+    pub secure: bool,
 }
 
 /// Why a document cannot be used at all.
@@ -111,7 +120,7 @@ impl ListError {
     }
 }
 
-/// An entry that was left out, and why.
+/// An entry that was left out, or ([`DropReason::UrlCredentials`]) lost something, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// Its position in the document.
@@ -137,11 +146,19 @@ pub enum DropReason {
     DuplicateId,
     /// It stands behind the first [`MAX_SERVERS`].
     OverLimit,
+    /// Its `url` is a `ws:` one, the page a secure one, and the server on another machine.
+    UrlInsecure,
+    /// The application does not allow its `url`.
+    UrlForbidden,
+    /// The application's `rank` left it out.
+    RankedOut,
+    /// It is used, but without the user name and password that stood in its `url`: a list is no place for them.
+    UrlCredentials,
 }
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::NotAnObject,
         Self::UrlMissing,
         Self::UrlTooLong,
@@ -149,6 +166,10 @@ impl DropReason {
         Self::UrlScheme,
         Self::DuplicateId,
         Self::OverLimit,
+        Self::UrlInsecure,
+        Self::UrlForbidden,
+        Self::RankedOut,
+        Self::UrlCredentials,
     ];
 
     /// The stable code that applications see.
@@ -161,6 +182,10 @@ impl DropReason {
             Self::UrlScheme => "url-scheme",
             Self::DuplicateId => "duplicate-id",
             Self::OverLimit => "over-limit",
+            Self::UrlInsecure => "url-insecure",
+            Self::UrlForbidden => "url-forbidden",
+            Self::RankedOut => "ranked-out",
+            Self::UrlCredentials => "url-credentials",
         }
     }
 }
@@ -180,8 +205,14 @@ pub fn read<'a>(
     let mut dropped = Vec::new();
     let mut servers = Vec::with_capacity(length.min(MAX_SERVERS) as usize);
     for (index, entry) in (0..MAX_SERVERS).zip(entries) {
-        match read_entry(entry, index) {
-            Ok(server) => servers.push(server),
+        match read_entry(entry, index, envelope.secure) {
+            Ok((server, stripped)) => {
+                servers.push(server);
+                dropped.extend(stripped.then_some(Dropped {
+                    index,
+                    why: DropReason::UrlCredentials,
+                }));
+            }
             Err(why) => dropped.push(Dropped { index, why }),
         }
     }
@@ -217,6 +248,9 @@ pub fn read<'a>(
         age,
         ttl: ttl.max(MIN_TTL).min(MAX_TTL),
         retry_after: seconds(header.retry_after).and_then(wish_to_stay_away),
+        heartbeat: seconds(header.heartbeat)
+            .filter(|&heartbeat| heartbeat > Duration::ZERO)
+            .map(|heartbeat| heartbeat.max(MIN_HEARTBEAT)),
     };
     Ok((list, dropped))
 }
@@ -231,9 +265,16 @@ pub(crate) fn key_of(id: &str) -> ServerKey {
 /// Stands in a [`Server`] for a number that the list does not give, until [`fill_in`] has seen the whole group.
 const NOT_GIVEN: f64 = -1.0;
 
-fn read_entry(entry: Option<Entry<'_>>, index: u32) -> Result<Server, DropReason> {
+/// The server, and whether its URL had to be stripped of credentials.
+fn read_entry(entry: Option<Entry<'_>>, index: u32, secure: bool) -> Result<(Server, bool), DropReason> {
     let entry = entry.ok_or(DropReason::NotAnObject)?;
-    let url = websocket_url(entry.url)?;
+    let (url, stripped) = without_credentials(websocket_url(entry.url)?);
+    if secure && url.starts_with("ws:") && !is_loopback(&url) {
+        return Err(DropReason::UrlInsecure);
+    }
+    if entry.rank == Scalar::Bool(false) {
+        return Err(DropReason::RankedOut);
+    }
     let id = match entry.id {
         Scalar::Text(id) if !id.is_empty() => id.into(),
         _ => url.clone(),
@@ -244,7 +285,7 @@ fn read_entry(entry: Option<Entry<'_>>, index: u32) -> Result<Server, DropReason
     let rate = size(entry.connect_rate).filter(|&rate| rate > 0.0);
     // Written as nothing at all: the operator wants nobody there.
     let closed = capacity == Some(0.0) || weight == Some(0.0);
-    Ok(Server {
+    let server = Server {
         key: key_of(&id),
         id,
         url,
@@ -253,11 +294,42 @@ fn read_entry(entry: Option<Entry<'_>>, index: u32) -> Result<Server, DropReason
         draining: closed || flag(entry.draining) == Some(true),
         users: users.unwrap_or(NOT_GIVEN),
         users_known: users.is_some(),
-        priority: priority(entry.priority),
+        priority: priority(match entry.rank {
+            Scalar::Absent => entry.priority,
+            rank => rank,
+        }),
         capacity: capacity.filter(|&capacity| capacity > 0.0).unwrap_or(NOT_GIVEN),
         weight: weight.filter(|&weight| weight > 0.0).unwrap_or(1.0),
         handshakes_per_second: rate.map_or(NOT_GIVEN, |rate| PLANNED_RATE * rate),
-    })
+    };
+    Ok((server, stripped))
+}
+
+/// User name and password would reach every log on the way, and browsers refuse them.
+fn without_credentials(url: Box<str>) -> (Box<str>, bool) {
+    let Some((scheme, rest)) = url.split_once("//") else {
+        return (url, false);
+    };
+    // A parsed URL has no "@" in its host, and none of these three before the end of it.
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
+        Some(at) => {
+            let bare = rest.get(at + 1..).unwrap_or_default();
+            ([scheme, "//", bare].concat().into(), true)
+        }
+        None => (url, false),
+    }
+}
+
+/// Whether the host is this very machine, as browsers see it ("potentially trustworthy" in W3C Secure Contexts).
+fn is_loopback(url: &str) -> bool {
+    let authority = url.split('/').nth(2).unwrap_or_default();
+    let host = match authority.rfind(':') {
+        Some(colon) if !authority.ends_with(']') => authority.get(..colon).unwrap_or_default(),
+        _ => authority,
+    };
+    let is_v4 = host.starts_with("127.") && host.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    is_v4 || host == "[::1]" || host == "localhost" || host.ends_with(".localhost")
 }
 
 /// Of a WebSocket's scheme, and not too long; `http(s):` becomes `ws(s):`.
@@ -265,6 +337,7 @@ fn websocket_url(address: Address<'_>) -> Result<Box<str>, DropReason> {
     let url = match address {
         Address::Missing => return Err(DropReason::UrlMissing),
         Address::Unparsable => return Err(DropReason::UrlInvalid),
+        Address::Forbidden => return Err(DropReason::UrlForbidden),
         Address::Absolute(url) => url,
     };
     if url.chars().nth(MAX_URL_CHARS).is_some() {

@@ -15,6 +15,8 @@ const TEXT: f64 = -4.0;
 const GARBAGE: f64 = -5.0;
 /// In the place of a URL: the entry is no object.
 const NO_OBJECT: f64 = -6.0;
+/// In the place of a URL: the application does not allow it.
+const FORBIDDEN: f64 = -7.0;
 
 /// Reads values in the order in which they were written.
 pub(super) struct Wire<'a> {
@@ -47,6 +49,7 @@ impl<'a> Wire<'a> {
             age: self.scalar(),
             ttl: self.scalar(),
             retry_after: self.scalar(),
+            heartbeat: self.scalar(),
         }
     }
 }
@@ -56,9 +59,10 @@ impl<'a> Iterator for Wire<'a> {
     type Item = Option<Entry<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let no_object = *self.numbers.as_slice().first()? == NO_OBJECT;
+        let first = *self.numbers.as_slice().first()?;
         let entry = Entry {
             url: match self.scalar() {
+                _ if first == FORBIDDEN => Address::Forbidden,
                 Scalar::Text(url) => Address::Absolute(Cow::Borrowed(url)),
                 Scalar::Nested => Address::Unparsable,
                 _ => Address::Missing,
@@ -71,7 +75,8 @@ impl<'a> Iterator for Wire<'a> {
             weight: self.scalar(),
             draining: self.scalar(),
             connect_rate: self.scalar(),
+            rank: self.scalar(),
         };
-        Some((!no_object).then_some(entry))
+        Some((first != NO_OBJECT).then_some(entry))
     }
 }

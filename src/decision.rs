@@ -41,16 +41,19 @@ pub enum Exclusion {
     Ejected,
     /// It was overloaded a moment ago: left out this once.
     Overloaded,
+    /// It is the one that this client is about to leave.
+    Current,
 }
 
 impl Exclusion {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unavailable,
         Self::Draining,
         Self::Lost,
         Self::Ejected,
         Self::Overloaded,
+        Self::Current,
     ];
 
     /// The stable name that applications see.
@@ -61,6 +64,7 @@ impl Exclusion {
             Self::Lost => "lost",
             Self::Ejected => "ejected",
             Self::Overloaded => "overloaded",
+            Self::Current => "current",
         }
     }
 }

@@ -19,6 +19,15 @@ const EJECTION: Duration = Duration::from_secs(30.0);
 const LONGEST_EJECTION: Duration = Duration::from_secs(600.0);
 /// How long the number of ejections is remembered.
 const EJECTIONS_REMEMBERED: Duration = Duration::from_secs(3_600.0);
+/// How long after an ejection nobody moves there of their own free will; as ejections, doubled with each further one.
+const DETERRED_FOR: Duration = Duration::from_secs(600.0);
+/// Firefox delays a new WebSocket after failures to connect to the same host and port, by about so long after the first
+/// one, by half as much again after each further one, by so long at most, and forgets them a while after that
+/// (`FailDelay` in its `WebSocketChannel.cpp`).
+const DIAL_DELAY: Duration = Duration::from_secs(0.4);
+const DIAL_DELAY_GROWTH: f64 = 1.5;
+const LONGEST_DIAL_DELAY: Duration = Duration::from_secs(60.0);
+const REFUSALS_REMEMBERED: Duration = Duration::from_secs(180.0);
 /// How long the users of an unavailable server are taken to be looking for a new one.
 const DISPLACED_FOR: Duration = Duration::from_secs(60.0);
 
@@ -32,6 +41,9 @@ pub struct Record {
     ejected_at: Instant,
     ejected_until: Instant,
     ejections: u8,
+    /// Attempts to connect that failed, one after the other, and when the last one did.
+    refusals: u8,
+    refused_at: Instant,
 }
 
 impl Record {
@@ -53,6 +65,12 @@ impl Record {
     /// How often it was ejected within the last hour.
     pub fn ejections(&self) -> u8 {
         self.ejections
+    }
+
+    /// Whether it is too early to move there of our own free will.
+    pub fn deters(&self, now: Instant) -> bool {
+        let doublings = 1u32 << self.ejections.saturating_sub(1).min(6);
+        self.ejections > 0 && now < self.ejected_at + DETERRED_FOR * f64::from(doublings)
     }
 
     fn forget_loss(&mut self) {
@@ -101,6 +119,38 @@ impl Memory {
         record.ejections = record.ejections.saturating_add(1);
     }
 
+    /// An attempt to connect to this server has failed.
+    pub fn refused(&mut self, key: ServerKey, now: Instant) {
+        let record = self.entry(key);
+        if now.since(record.refused_at) >= REFUSALS_REMEMBERED {
+            record.refusals = 0;
+        }
+        record.refusals = record.refusals.saturating_add(1);
+        record.refused_at = now;
+    }
+
+    /// A connection to this server stands.
+    pub fn connected(&mut self, key: ServerKey) {
+        if let Some(record) = self.records.iter_mut().find(|record| record.key == key) {
+            record.refusals = 0;
+        }
+    }
+
+    /// How long a browser that delays attempts after failures may keep the next one to this server back.
+    pub fn dial_delay(&self, key: ServerKey, now: Instant) -> Duration {
+        let Some(record) = self.record(key) else {
+            return Duration::ZERO;
+        };
+        if record.refusals == 0 || now.since(record.refused_at) >= REFUSALS_REMEMBERED {
+            return Duration::ZERO;
+        }
+        let grown = (1..record.refusals).fold(DIAL_DELAY, |delay, _| {
+            (delay * DIAL_DELAY_GROWTH).min(LONGEST_DIAL_DELAY)
+        });
+        // What has gone by since the failure counts.
+        Duration::from_millis((grown.as_millis() - now.since(record.refused_at).as_millis()).max(0.0))
+    }
+
     /// The episode is over: nothing is lost any more.
     pub fn forget_losses(&mut self) {
         self.records.iter_mut().for_each(Record::forget_loss);
@@ -135,7 +185,9 @@ impl Memory {
                     record.ejected_until = Instant::LONG_AGO;
                 }
             }
-            record.is_lost() || now.since(record.ejected_at) < EJECTIONS_REMEMBERED
+            record.is_lost()
+                || now.since(record.ejected_at) < EJECTIONS_REMEMBERED
+                || record.refusals > 0 && now.since(record.refused_at) < REFUSALS_REMEMBERED
         });
     }
 
@@ -154,14 +206,21 @@ impl Memory {
     pub fn unavailable_users(&self, list: &ServerList, now: Instant) -> f64 {
         list.unavailable()
             .zip(&self.last_available)
-            .filter(|&(server, &listed)| {
-                let lost = self
-                    .record(server.key)
-                    .map_or(Instant::LONG_AGO, |record| record.lost_at);
-                now < listed.max(lost) + DISPLACED_FOR
-            })
+            .filter(|&(server, &listed)| self.was_available(server.key, listed, now))
             .map(|(server, _)| server.users)
             .sum()
+    }
+
+    /// Whether this server's users are among those that [`unavailable_users`](Self::unavailable_users) counts.
+    pub(crate) fn is_counted(&self, list: &ServerList, key: ServerKey, now: Instant) -> bool {
+        let listed = list.unavailable_index(key).and_then(|index| self.last_available.get(index));
+        listed.is_some_and(|&listed| self.was_available(key, listed, now))
+    }
+
+    /// Whether a server was available within the last minute, by a list or by being connected to it.
+    fn was_available(&self, key: ServerKey, listed: Instant, now: Instant) -> bool {
+        let lost = self.record(key).map_or(Instant::LONG_AGO, |record| record.lost_at);
+        now < listed.max(lost) + DISPLACED_FOR
     }
 
     /// Σ users that the lost servers had when they were lost.
@@ -194,6 +253,8 @@ impl Memory {
                 ejected_at: Instant::LONG_AGO,
                 ejected_until: Instant::LONG_AGO,
                 ejections: 0,
+                refusals: 0,
+                refused_at: Instant::LONG_AGO,
             });
             self.records.len() - 1
         });

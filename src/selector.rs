@@ -4,10 +4,13 @@ use alloc::sync::Arc;
 
 use crate::cause::Cause;
 use crate::decision::{Assessment, Candidate, Circumstances, Exclusion, draw, weigh};
-use crate::list::{ServerKey, ServerList};
+use crate::list::{Server, ServerKey, ServerList};
 use crate::memory::Memory;
 use crate::random::Random;
 use crate::time::{Duration, Instant};
+
+/// After so long a list is used only where there is nothing else.
+const EXPIRES_AFTER: Duration = Duration::from_secs(86_400.0);
 
 /// The list that decisions are made on, and when it came.
 #[derive(Clone, Debug)]
@@ -18,6 +21,8 @@ pub struct InForce {
     pub received: Instant,
     /// When its version was first received.
     pub version_since: Instant,
+    /// It is the application's own, and does not expire.
+    pub fixed: bool,
 }
 
 impl InForce {
@@ -38,6 +43,11 @@ impl InForce {
     /// When it was taken, for the order of lists and their ttl.
     pub fn taken(&self) -> Instant {
         self.received - self.list.age.unwrap_or(Duration::ZERO)
+    }
+
+    /// Whether it is so old that it is used only where there is nothing else.
+    pub fn is_expired(&self, now: Instant) -> bool {
+        !self.fixed && now.since(self.taken()) > EXPIRES_AFTER
     }
 
     /// Whether it may still be relied on.
@@ -70,11 +80,19 @@ pub enum Reason {
     Failover,
     /// The list offers no server at all, and may be wrong: one is tried.
     Guess,
+    /// The trouble was our own: back to the server we were on.
+    Return,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Preferred, Self::Spill, Self::Failover, Self::Guess];
+    pub const ALL: [Self; 5] = [
+        Self::Preferred,
+        Self::Spill,
+        Self::Failover,
+        Self::Guess,
+        Self::Return,
+    ];
 
     /// The stable name that applications see.
     pub fn name(self) -> &'static str {
@@ -83,6 +101,7 @@ impl Reason {
             Self::Spill => "spill",
             Self::Failover => "failover",
             Self::Guess => "guess",
+            Self::Return => "return",
         }
     }
 }
@@ -94,14 +113,18 @@ pub struct Overrides<'a> {
     pub lost: Option<&'a [ServerKey]>,
     /// Connects that failed after the first of the episode.
     pub failures: Option<u32>,
-    /// Left out, this once.
-    pub overloaded: Option<ServerKey>,
+    /// Left out, this once, for this reason.
+    pub without: Option<(ServerKey, Exclusion)>,
+    /// Users looking for a place beside those that the list and the memory show.
+    pub displaced: f64,
 }
 
 /// The list in force and the memory of servers.
 #[derive(Clone, Debug, Default)]
 pub struct Selector {
     in_force: Option<InForce>,
+    /// The lists that were in force before, the last one first.
+    before: [Option<Arc<ServerList>>; 2],
     /// What is remembered of servers in trouble.
     pub memory: Memory,
     failures: u32,
@@ -115,11 +138,40 @@ impl Selector {
 
     /// Takes in a list that was received now. False if it is ignored, because it was taken earlier than the one in force.
     pub fn update(&mut self, list: Arc<ServerList>, now: Instant) -> bool {
-        let mut next = InForce {
-            list,
-            received: now,
-            version_since: now,
-        };
+        self.take(
+            InForce {
+                list,
+                received: now,
+                version_since: now,
+                fixed: false,
+            },
+            now,
+        )
+    }
+
+    /// Takes in a list that is a second choice, from a cache or the application, in place of whatever is in force. It was
+    /// received at `received`: any list from a seed is newer.
+    pub(crate) fn resort_to(&mut self, list: Arc<ServerList>, received: Instant, fixed: bool, now: Instant) {
+        self.in_force = None;
+        self.take(
+            InForce {
+                list,
+                received,
+                version_since: received,
+                fixed,
+            },
+            now,
+        );
+    }
+
+    /// Makes the list in force one that never expires.
+    pub(crate) fn fix(&mut self) {
+        if let Some(in_force) = &mut self.in_force {
+            in_force.fixed = true;
+        }
+    }
+
+    fn take(&mut self, mut next: InForce, now: Instant) -> bool {
         if let Some(before) = &self.in_force {
             if next.taken() < before.taken() {
                 return false;
@@ -130,18 +182,50 @@ impl Selector {
         }
         let before = self.in_force.take();
         let made = next.made();
-        let before = before.as_ref().map(|before| (&*before.list, before.received));
-        self.memory.merge(&next.list, made, before, now);
+        let last = before.as_ref().map(|before| (&*before.list, before.received));
+        self.memory.merge(&next.list, made, last, now);
+        self.before.rotate_right(1);
+        self.before[0] = before.map(|before| before.list);
         self.in_force = Some(next);
         true
+    }
+
+    /// Whether this server's entry is alive: its count has changed since the last list, or it was absent, unavailable or
+    /// draining in one of the last two. (A stuck count must not attract anybody.)
+    pub(crate) fn is_alive(&self, server: &Server) -> bool {
+        let [last, _] = &self.before;
+        let was = last.as_ref().and_then(|list| list.server(server.key));
+        was.is_some_and(|was| was.users != server.users)
+            || !server.users_known
+            || self
+                .before
+                .iter()
+                .flatten()
+                .any(|list| list.server(server.key).is_none_or(|was| !was.offered()))
+    }
+
+    /// The users that this server was last listed with.
+    pub(crate) fn last_users(&self, key: ServerKey) -> Option<f64> {
+        let in_force = self.in_force.as_ref().map(|in_force| &in_force.list);
+        let mut lists = in_force.into_iter().chain(self.before.iter().flatten());
+        lists.find_map(|list| list.server(key)).map(|server| server.users)
+    }
+
+    /// The users of this server who are not counted among the displaced yet: those who leave it with us.
+    pub(crate) fn uncounted_users(&self, key: ServerKey, now: Instant) -> f64 {
+        let list = self.in_force.as_ref().map(|in_force| &*in_force.list);
+        let server = list.and_then(|list| list.server(key).filter(|_| !self.memory.is_counted(list, key, now)));
+        server.map_or(0.0, |server| server.users)
     }
 
     /// Trouble with this server: who is out because of it, and for how long. `blame` is false while no seed answers: then
     /// the trouble may be ours, and costs no server its good name.
     pub fn report_failure(&mut self, key: ServerKey, cause: Cause, blame: bool, now: Instant) {
-        self.failures = self.failures.saturating_add(1);
+        if cause != Cause::Local {
+            self.failures = self.failures.saturating_add(1);
+        }
         match cause {
-            Cause::Overload => {}
+            Cause::Overload | Cause::Local => {}
             Cause::Refused | Cause::ShortLived if blame => self.memory.eject(key, now),
             Cause::Refused | Cause::ShortLived | Cause::SentAway | Cause::Crash => {
                 let list = self.in_force.as_ref().map(|in_force| &in_force.list);
@@ -195,10 +279,9 @@ impl Selector {
                     .is_some_and(|record| record.is_ejected(now))
                 {
                     Some(Exclusion::Ejected)
-                } else if overrides.overloaded == Some(server.key) {
-                    Some(Exclusion::Overloaded)
                 } else {
-                    None
+                    let without = overrides.without.filter(|(without, _)| *without == server.key);
+                    without.map(|(_, why)| why)
                 },
             }
         }));
@@ -215,7 +298,7 @@ impl Selector {
         };
         let circumstances = Circumstances {
             age: in_force.age(now),
-            displaced,
+            displaced: displaced + overrides.displaced,
             failures: overrides.failures.unwrap_or(self.failures_after_first()),
         };
         weigh(list, circumstances, assessment);
@@ -224,8 +307,12 @@ impl Selector {
 
     /// Draws from an assessment made on the list in force; `None` if nothing is eligible.
     pub fn draw(&self, assessment: &Assessment, random: &mut Random) -> Option<Decision> {
+        self.explain(assessment.draw(random)?, assessment)
+    }
+
+    /// A decision for the server at this position, explained by an assessment made on the list in force.
+    pub(crate) fn explain(&self, server: usize, assessment: &Assessment) -> Option<Decision> {
         let list = &*self.in_force.as_ref()?.list;
-        let server = assessment.draw(random)?;
         let group = list.servers().get(server)?.priority;
         let mut reason = Reason::Preferred;
         for (candidate, other) in assessment.candidates.iter().zip(list.servers()) {

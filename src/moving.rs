@@ -1,0 +1,189 @@
+//! When to move although all is well: back to a better group that has room again, or away from a server that has more
+//! than its part.
+//!
+//! Every client of the fleet reads the same list and decides alone, so each moves with a probability such that about half
+//! of the surplus moves at a time, no faster than the servers can take, and the next list shows what is left to do.
+
+use crate::affinity::Affinity;
+use crate::client::MoveReason;
+use crate::decision::{Assessment, draw};
+use crate::list::{Group, Server, ServerKey, ServerList};
+use crate::random::Random;
+use crate::selector::Selector;
+use crate::time::{Duration, Instant};
+
+/// The part of what could move that does, at each list: half, so that it settles instead of swinging.
+const PART: f64 = 0.5;
+/// A better group is filled by those who come back up to this utilisation; newcomers may fill it further.
+const FAILBACK_UP_TO: f64 = 0.75;
+/// A group is uneven where its fullest server has so much more than the mean…
+const UNEVEN: f64 = 1.2;
+/// …or, being nearly full, so much more.
+const NEARLY_FULL: f64 = 0.9;
+const UNEVEN_WHEN_NEARLY_FULL: f64 = 1.03;
+/// Less than so many standard deviations of a random count is chance, not unevenness.
+const DEVIATIONS: f64 = 3.0;
+/// Below so many users a server, counts stand still by themselves, and say nothing.
+const FEW_USERS: f64 = 30.0;
+
+/// What a client knows when it draws whether to move.
+pub(crate) struct Occasion<'a> {
+    pub(crate) selector: &'a Selector,
+    pub(crate) list: &'a ServerList,
+    /// Of the list in force, made now.
+    pub(crate) assessment: &'a Assessment,
+    /// The server that it is on.
+    pub(crate) own: ServerKey,
+    /// How often the others look.
+    pub(crate) interval: Duration,
+    pub(crate) affinity: Option<Affinity>,
+    pub(crate) now: Instant,
+}
+
+/// A server to move to, its weight among them, and what is known of it.
+type Target<'a> = (usize, &'a Server, f64);
+
+impl Occasion<'_> {
+    /// The priority of this client's group; a server that the list has forgotten is behind all of them.
+    fn own_priority(&self) -> u16 {
+        self.list.server(self.own).map_or(u16::MAX, |own| own.priority)
+    }
+
+    /// Σ users of this client's group and those behind it, and whether they are few.
+    fn behind(&self) -> (f64, bool) {
+        let priority = self.own_priority();
+        let behind = self.list.servers().iter();
+        let (users, servers) = behind
+            .filter(|server| server.available && server.priority >= priority)
+            .fold((0.0, 0.0), |(users, servers), server| (users + server.users, servers + 1.0));
+        if servers > 0.0 {
+            (users, users < FEW_USERS * servers)
+        } else {
+            (self.selector.last_users(self.own).unwrap_or(0.0), true)
+        }
+    }
+
+    /// Whether there are so few users that standing counts say nothing.
+    pub(crate) fn is_of_few(&self) -> bool {
+        self.behind().1
+    }
+
+    /// Those that this client may be drawn to, with a weight above zero.
+    fn targets(&self, weight: impl Fn(usize, &Server) -> f64 + Copy) -> impl Iterator<Item = Target<'_>> + Clone {
+        let (_, few) = self.behind();
+        let memory = &self.selector.memory;
+        self.list
+            .servers()
+            .iter()
+            .enumerate()
+            .filter(move |&(position, server)| {
+                let candidate = self.assessment.candidates.get(position);
+                server.key != self.own
+                    && candidate.is_some_and(|candidate| candidate.excluded.is_none())
+                    && (few || self.selector.is_alive(server))
+                    && memory.record(server.key).is_none_or(|record| !record.deters(self.now))
+            })
+            .map(move |(position, server)| (position, server, weight(position, server)))
+            .filter(|&(_, _, weight)| weight > 0.0)
+    }
+
+    /// Draws whether to move back to a better group, and to which server.
+    pub(crate) fn failback(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
+        let priority = self.own_priority();
+        let (behind, _) = self.behind();
+        let probability = |position: usize| self.assessment.candidates.get(position).map_or(0.0, |one| one.probability);
+        // A group without capacities has room for all, and then it is water-filling that says where.
+        let uncapped = |group: &Group| group.uncapped && self.list.members(group).any(|(at, _)| probability(at) > 0.0);
+        let endless = self.list.groups().iter().any(|group| group.priority < priority && uncapped(group));
+        let targets = self.targets(|position, server| {
+            if server.priority >= priority {
+                0.0
+            } else if endless {
+                probability(position)
+            } else {
+                (FAILBACK_UP_TO * server.capacity - server.users).max(0.0)
+            }
+        });
+        let room: f64 = targets.clone().map(|(.., weight)| weight).sum();
+        let room = if endless { f64::INFINITY } else { room };
+        let chance = PART * (room / behind.max(1.0)).min(1.0);
+        let target = self.drawn(targets, chance, PART * room.min(behind), random)?;
+        Some((target, MoveReason::Failback))
+    }
+
+    /// Draws whether to leave a server that has more than its part of the group, and for which.
+    pub(crate) fn rebalance(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
+        let own = self.list.server(self.own)?;
+        let group = self.list.groups().iter().find(|group| group.priority == own.priority)?;
+        let members = || self.list.members(group).map(|(_, server)| server).filter(|server| server.offered());
+        let (users, capacity, count) = members().fold((0.0, 0.0, 0.0), |(users, capacity, count), server| {
+            (users + server.users, capacity + server.capacity, count + 1.0)
+        });
+        let level = users / f64::max(capacity, 1e-6);
+        let fullest = members().reduce(|one, other| if other.utilisation() >= one.utilisation() { other } else { one })?;
+        let chance = 1.0 + DEVIATIONS / libm::sqrt(f64::max(users / count, 1.0));
+        let exceeds = |factor: f64| fullest.users > level * chance.max(factor) * fullest.capacity + 1.0;
+        let nearly_full = !group.uncapped && fullest.utilisation() > NEARLY_FULL;
+        if !exceeds(UNEVEN) && !(nearly_full && exceeds(UNEVEN_WHEN_NEARLY_FULL)) {
+            return None;
+        }
+        let deficit = |server: &Server| (level * server.capacity - server.users).max(0.0);
+        let targets = self.targets(|_, server| if server.priority == own.priority { deficit(server) } else { 0.0 });
+        let deficits: f64 = targets.clone().map(|(.., weight)| weight).sum();
+        let excesses: f64 = members().map(|server| (server.users - level * server.capacity).max(0.0)).sum();
+        let excess = (own.users - level * own.capacity).max(0.0);
+        let chance = PART * excess / own.users.max(1.0) * (deficits / excesses.max(1.0)).min(1.0);
+        let target = self.drawn(targets, chance, PART * excesses, random)?;
+        Some((target, MoveReason::Rebalance))
+    }
+
+    /// Draws whether to move to where this client's key meets, in its own group: its server was away, or full, and is not
+    /// any more.
+    pub(crate) fn homecoming(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
+        let priority = self.own_priority();
+        let group = self.list.groups().iter().find(|group| group.priority == priority)?;
+        let home = self.affinity?.home(self.list, group)?;
+        let targets = self.targets(|_, server| {
+            let has_room = group.uncapped || server.users < FAILBACK_UP_TO * server.capacity;
+            f64::from(u8::from(server.key == home && has_room))
+        });
+        let sums = self.list.members(group).fold((0.0, 0.0), |(users, capacity), (_, server)| {
+            (users + server.users, capacity + server.capacity)
+        });
+        let expected = PART * sums.0 * self.list.server(home)?.capacity / f64::max(sums.1, f64::MIN_POSITIVE);
+        let target = self.drawn(targets, PART, expected, random)?;
+        Some((target, MoveReason::Affinity))
+    }
+
+    /// Draws whether to move, no faster than the targets can take those who are expected to, and where to.
+    fn drawn<'a>(
+        &self,
+        targets: impl Iterator<Item = Target<'a>> + Clone,
+        chance: f64,
+        expected: f64,
+        random: &mut Random,
+    ) -> Option<ServerKey> {
+        let total: f64 = targets.clone().map(|(.., weight)| weight).sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let per_second = expected / self.interval.as_secs();
+        // The pace of the target that is the first to be too busy.
+        let pace = targets
+            .clone()
+            .map(|(_, server, weight)| server.handshakes_per_second * total / weight)
+            .fold(f64::INFINITY, f64::min);
+        if random.between(0.0, 1.0) >= chance * (pace / per_second.max(f64::MIN_POSITIVE)).min(1.0) {
+            return None;
+        }
+        let position = match self.affinity {
+            // Where the key's clients meet, if that is one of them.
+            Some(affinity) => {
+                let meeting = affinity.choose(self.list, self.assessment)?;
+                targets.clone().position(|(position, ..)| position == meeting)?
+            }
+            None => draw(random, targets.clone().map(|(.., weight)| weight))?,
+        };
+        targets.clone().nth(position).map(|(_, server, _)| server.key)
+    }
+}

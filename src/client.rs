@@ -4,13 +4,22 @@
 //! [`poll`](Client::poll) until `None`, carrying out each [`Command`], and wakes it again at
 //! [`poll_timeout`](Client::poll_timeout). Every attempt and every request has an id, and what comes late for one that is
 //! over is ignored.
+//!
+//! What follows a loss is in `coming_back`; what is done while a connection stands, from its heartbeat to leaving its
+//! server without a gap, in `standing`.
+
+mod coming_back;
+mod command;
+mod config;
+mod liveness;
+mod standing;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::mem;
 
-use crate::cause::{Cause, SeedFailure};
-use crate::decision::Assessment;
+use crate::backoff::Backoff;
+use crate::cause::{Cause, SeedFailure, asks_for_credentials, is_abnormal};
+use crate::decision::{Assessment, Exclusion};
 use crate::list::{ServerKey, ServerList};
 use crate::queue::Episode;
 use crate::random::Random;
@@ -18,172 +27,24 @@ use crate::seeds::{RequestId, Seeds, wish_to_stay_away};
 use crate::selector::{Decision, Overrides, Selector};
 use crate::time::{Duration, Instant};
 
-/// An overloaded server's clients try another one, once, within this.
-const OVERLOAD_DETOUR: Duration = Duration::from_secs(2.0);
-/// While queueing, a list is asked for no more often than this, and than ten times a queue.
-const SHORTEST_REFRESH: Duration = Duration::from_secs(1.0);
-const REFRESHES_PER_QUEUE: f64 = 10.0;
-const REFRESH_JITTER: (f64, f64) = (0.8, 1.2);
+use coming_back::{Check, Wait, WaitFor};
+use standing::{Departure, Link, Old};
+
+pub use command::{AttemptId, Command, MoveReason, Retry, RetryCause, State};
+pub use config::{Config, FOREVER};
+
 /// The close event of a connection that never stood comes in a later task, as the standard has it.
 const LATER_TASK: Duration = Duration::from_millis(1.0);
-
-/// Names one attempt to connect, and the connection that comes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AttemptId(pub u32);
-
-/// What a client is set to.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    /// The number of seeds; 0 for a fixed list, which must be given before the start: nobody else would bring one.
-    pub seeds: u16,
-    /// How long a seed may take to answer.
-    pub seed_timeout: Duration,
-    /// How long a connection may take to open.
-    pub connect_timeout: Duration,
-    /// How long a connection must last to count as a success.
-    pub min_uptime: Duration,
-    /// How long the closing handshake may take.
-    pub close_timeout: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            seeds: 1,
-            seed_timeout: Duration::from_secs(5.0),
-            connect_timeout: Duration::from_secs(10.0),
-            min_uptime: Duration::from_secs(30.0),
-            close_timeout: Duration::from_secs(5.0),
-        }
-    }
-}
-
-/// Where a client stands, as the application sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Not told to start yet.
-    Idle,
-    /// On the way to its first connection.
-    Connecting,
-    /// Connected.
-    Open,
-    /// On the way back.
-    Reconnecting,
-    /// The application has closed it, and the closing handshake is under way.
-    Closing,
-    /// Over for good.
-    Closed,
-}
-
-impl State {
-    /// The name that applications see.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Connecting => "connecting",
-            Self::Open => "open",
-            Self::Reconnecting => "reconnecting",
-            Self::Closing => "closing",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-/// What a driver is to do.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Command {
-    /// Tell the application that the state is another one.
-    State(State),
-    /// Ask this seed for the list.
-    Fetch {
-        /// Comes back with the answer.
-        request: RequestId,
-        /// Its position among the seeds.
-        seed: u16,
-    },
-    /// Abort this request; its answer is not wanted any more.
-    CancelFetch {
-        /// The request.
-        request: RequestId,
-    },
-    /// Open a connection to the server the decision fell on; [`Assessment`] still holds its probabilities.
-    Connect {
-        /// Comes back with everything that happens to the connection.
-        attempt: AttemptId,
-        /// The decision.
-        decision: Decision,
-    },
-    /// Tell the application that the connection stands.
-    Opened {
-        /// The connection.
-        attempt: AttemptId,
-    },
-    /// Begin the closing handshake with what the application gave as code and reason.
-    Close {
-        /// The connection.
-        attempt: AttemptId,
-    },
-    /// Drop this attempt or connection at once, without waiting for anything.
-    Abandon {
-        /// The attempt.
-        attempt: AttemptId,
-    },
-    /// Tell the application that the connection is lost or the attempt has failed.
-    Lost {
-        /// It is over for good.
-        is_final: bool,
-    },
-    /// Tell the application that there will be another try.
-    Retry(Retry),
-}
-
-/// Another try, some time from now.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Retry {
-    /// The wait before it, as far as is known now: newer lists may shorten or lengthen it.
-    pub delay: Duration,
-    /// What made it necessary.
-    pub cause: RetryCause,
-    /// The losses and failed attempts of this episode.
-    pub attempt: u32,
-}
-
-/// What makes another try necessary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryCause {
-    /// Trouble with a server.
-    Server(Cause),
-    /// No list from a seed.
-    Seed(SeedFailure),
-    /// No server is eligible.
-    NothingEligible,
-}
-
-impl RetryCause {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Server(Cause::Overload),
-        Self::Server(Cause::SentAway),
-        Self::Server(Cause::Refused),
-        Self::Server(Cause::ShortLived),
-        Self::Server(Cause::Crash),
-        Self::Seed(SeedFailure::Timeout),
-        Self::Seed(SeedFailure::Unreachable),
-        Self::Seed(SeedFailure::Overloaded),
-        Self::Seed(SeedFailure::Status),
-        Self::Seed(SeedFailure::BadList),
-        Self::NothingEligible,
-    ];
-
-    /// The stable name that applications see.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Server(cause) => cause.name(),
-            Self::Seed(failure) => failure.name(),
-            Self::NothingEligible => "nothing-eligible",
-        }
-    }
-}
+/// Whoever wakes up so late has slept: the timers of hidden pages are late by a minute at most.
+const SLEPT: Duration = Duration::from_secs(75.0);
+/// So long after a sleep or a change of network, what breaks without a word broke because of it.
+const AFTERMATH: Duration = Duration::from_secs(10.0);
+/// An attempt that has not opened by then gets company, if the application wants that.
+const HEDGE_AFTER: Duration = Duration::from_secs(2.0);
+/// A list from an earlier visit that is no older is as good as its ttl says, or as this.
+const CACHED_IS_FRESH: Duration = Duration::from_secs(60.0);
+/// An older one is better than nothing.
+const CACHED_IS_USABLE: Duration = Duration::from_secs(86_400.0);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
@@ -197,15 +58,12 @@ enum Phase {
     Checking(Check),
     Deciding,
     Connecting {
-        attempt: AttemptId,
-        server: ServerKey,
-        deadline: Instant,
+        first: Attempt,
+        hedge_at: Instant,
     },
-    Open {
-        attempt: AttemptId,
-        server: ServerKey,
-        since: Instant,
-    },
+    Open(Link),
+    /// The next connection stands, and the application is being told that it has left the one before.
+    Switching(Link),
     Closing {
         attempt: Option<AttemptId>,
         deadline: Instant,
@@ -213,69 +71,112 @@ enum Phase {
     Closed,
 }
 
-/// What a look at the list is for.
+/// How long ago a list that was received then was taken.
+fn age(list: &ServerList, received: Instant, now: Instant) -> Duration {
+    now.since(received - list.age.unwrap_or(Duration::ZERO))
+}
+
+/// How far an attempt is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Check {
-    /// A newer list came while it waits its turn.
-    Queue,
-    /// Its turn has come.
-    Turn,
-    /// A pause is over.
-    Pause,
+enum Stage {
+    /// The application says where, and with which credentials.
+    Credentials,
+    Dialing,
+    /// It is open, and the application prepares it.
+    Preparing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Wait {
-    until: Instant,
-    what: WaitFor,
-    /// When to ask for a newer list meanwhile, and how often on average.
-    refresh_at: Instant,
-    refresh_every: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WaitFor {
-    /// Its turn in the queue, worked out anew with every list.
-    Turn,
-    /// The detour around an overloaded server: goes without looking at the list again.
-    Detour,
-    /// A pause: nothing was eligible.
-    Pause,
-    /// A later task: the application wants to begin anew.
-    Task,
+struct Attempt {
+    id: AttemptId,
+    server: ServerKey,
+    stage: Stage,
+    deadline: Instant,
+    /// Why it moves, if it does.
+    reason: MoveReason,
 }
 
 /// One persistent connection that chooses its own server.
 #[derive(Debug)]
 pub struct Client {
-    config: Config,
+    config: Arc<Config>,
     selector: Selector,
     random: Random,
     seeds: Seeds,
     phase: Phase,
+    /// Beside an attempt, its hedge; beside a connection, the move to another one.
+    second: Option<Attempt>,
+    /// The connection that the present one has replaced.
+    old: Option<Old>,
+    departure: Option<Departure>,
     episode: Option<Episode>,
     attempts: u32,
     opened_before: bool,
     /// Left out of the next decision.
     detour_around: Option<ServerKey>,
+    /// Preferred by the next decision.
+    home: Option<ServerKey>,
+    own_trouble: Backoff,
+    /// Attempts to replace a connection that nobody can vouch for.
+    replacing: Backoff,
+    credentials: Backoff,
+    online: bool,
+    /// The next attempt has been put off already.
+    postponed: bool,
+    woke_at: Instant,
+    /// When it wanted to be woken.
+    due: Instant,
+    /// A list has come in that has not been looked at with a view to moving.
+    list_is_new: bool,
+    /// The list in force is from an earlier visit, and no seed has been asked yet.
+    from_cache: bool,
+    /// A list from an earlier visit, for when no seed answers, and when it was received.
+    spare: Option<(Arc<ServerList>, Instant)>,
+    /// The application's own list, for when there is no other.
+    fallback: Option<Arc<ServerList>>,
+    refresh_at: Instant,
+    clock_at: Instant,
+    /// No draw whether to move before this, nor on this version again.
+    next_draw_at: Instant,
+    drawn_version: Option<u64>,
     told: State,
     outbox: VecDeque<Command>,
 }
 
 impl Client {
-    /// A client in the state `idle`. `random_seed` comes from a cryptographic source, or is fixed to make its draws
-    /// reproducible.
-    pub fn new(config: Config, random_seed: u64) -> Self {
+    /// A client in the state `idle`. Any number of them can share a configuration. `random_seed` comes from a cryptographic
+    /// source, or is fixed to make its draws reproducible.
+    pub fn new(config: impl Into<Arc<Config>>, random_seed: u64) -> Self {
+        let config = config.into();
         Self {
-            config,
             selector: Selector::default(),
             random: Random::new(random_seed),
             seeds: Seeds::new(config.seeds),
+            config,
             phase: Phase::Idle,
+            second: None,
+            old: None,
+            departure: None,
             episode: None,
             attempts: 0,
             opened_before: false,
             detour_around: None,
+            home: None,
+            own_trouble: Backoff::new(),
+            replacing: Backoff::new(),
+            credentials: Backoff::new(),
+            online: true,
+            postponed: false,
+            woke_at: Instant::LONG_AGO,
+            due: Instant::NEVER,
+            list_is_new: false,
+            from_cache: false,
+            spare: None,
+            fallback: None,
+            refresh_at: Instant::NEVER,
+            clock_at: Instant::NEVER,
+            next_draw_at: Instant::LONG_AGO,
+            drawn_version: None,
             told: State::Idle,
             outbox: VecDeque::new(),
         }
@@ -285,9 +186,15 @@ impl Client {
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Idle => State::Idle,
-            Phase::Open { .. } => State::Open,
+            Phase::Open(_) if self.second.is_some() => State::Migrating,
+            Phase::Open(_) => State::Open,
             Phase::Closing { .. } => State::Closing,
             Phase::Closed => State::Closed,
+            Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking(_) | Phase::Deciding
+                if !self.online =>
+            {
+                State::Offline
+            }
             _ if self.opened_before => State::Reconnecting,
             _ => State::Connecting,
         }
@@ -301,17 +208,26 @@ impl Client {
     /// The server of the present attempt or connection.
     pub fn server(&self) -> Option<ServerKey> {
         match self.phase {
-            Phase::Connecting { server, .. } | Phase::Open { server, .. } => Some(server),
-            _ => None,
+            Phase::Connecting { first, .. } => Some(first.server),
+            _ => self.link().map(|link| link.server),
         }
     }
 
     /// When the present connection opened.
     pub fn open_since(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Open { since, .. } => Some(since),
-            _ => None,
-        }
+        self.link().map(|link| link.since)
+    }
+
+    /// When the present connection was last heard of.
+    pub fn last_heard(&self) -> Option<Instant> {
+        self.link().map(|link| link.life.last_heard())
+    }
+
+    /// Why the present connection is about to be replaced, and when that begins at the latest.
+    pub fn leaving(&self) -> Option<(MoveReason, Instant)> {
+        let planned = self.departure.map(|departure| (departure.reason, departure.at));
+        let under_way = self.second.filter(|_| self.link().is_some());
+        under_way.map(|attempt| (attempt.reason, Instant::LONG_AGO)).or(planned)
     }
 
     /// The attempts made so far.
@@ -329,22 +245,60 @@ impl Client {
         &mut self.selector
     }
 
+    /// Whether the application is to be asked if the end of this attempt or connection is the end of all: not where another
+    /// one takes its place without a word.
+    pub fn asks_whether_final(&self, attempt: AttemptId) -> bool {
+        match self.phase {
+            Phase::Connecting { first, .. } => first.id == attempt && self.second.is_none(),
+            Phase::Open(link) => link.attempt == attempt && !self.can_return(),
+            _ => false,
+        }
+    }
+
     /// Works out every server's probability as it is now.
     pub fn assess(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
-        let overloaded = overrides.overloaded.or(self.detour_around);
-        self.selector.assess(
-            now,
-            Overrides {
-                overloaded,
-                ..overrides
-            },
-            assessment,
-        )
+        let known = self.weigh(now, overrides, assessment);
+        self.pin(assessment);
+        known
     }
 
     /// Draws by an assessment made on the list in force; `None` if nothing is eligible.
     pub fn draw(&mut self, assessment: &Assessment) -> Option<Decision> {
         self.selector.draw(assessment, &mut self.random)
+    }
+
+    /// As it would be without an affinity: what the fleet does, not what this client does.
+    fn weigh(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
+        let detour = self.detour_around.map(|server| (server, Exclusion::Overloaded));
+        let without = overrides.without.or(detour);
+        self.selector.assess(now, Overrides { without, ..overrides }, assessment)
+    }
+
+    /// Gives all probability to where the clients of the key meet, if there is one.
+    fn pin(&self, assessment: &mut Assessment) {
+        if let Some(affinity) = self.config.affinity
+            && let Some(in_force) = self.selector.in_force()
+            && let Some(meeting) = affinity.choose(&in_force.list, assessment)
+        {
+            for (position, candidate) in assessment.candidates.iter_mut().enumerate() {
+                candidate.probability = if position == meeting { 1.0 } else { 0.0 };
+            }
+        }
+    }
+
+    fn link(&self) -> Option<&Link> {
+        match &self.phase {
+            Phase::Open(link) | Phase::Switching(link) => Some(link),
+            _ => None,
+        }
+    }
+
+    fn attempt_mut(&mut self, id: AttemptId) -> Option<&mut Attempt> {
+        let first = match &mut self.phase {
+            Phase::Connecting { first, .. } => Some(first),
+            _ => None,
+        };
+        first.into_iter().chain(&mut self.second).find(|attempt| attempt.id == id)
     }
 
     /// Leaves `idle`. Without effect in any other state.
@@ -356,17 +310,52 @@ impl Client {
 
     /// A list that did not come from a seed: the application's own. False if it is older than the one in force.
     pub fn handle_given_list(&mut self, now: Instant, list: Arc<ServerList>) -> bool {
+        self.notice(now);
         let accepted = self.selector.update(list, now);
+        if !self.seeds.exist() {
+            self.selector.fix();
+        }
         self.list_changed();
         accepted
     }
 
-    /// A seed's list. False if it comes late, or is older than the one in force: then it is ignored.
-    pub fn handle_list(&mut self, now: Instant, request: RequestId, list: Arc<ServerList>) -> bool {
-        if !self.seeds.settle(request) {
+    /// A list from an earlier visit, received at `received` on this client's clock. It is used at once if it is fresh
+    /// enough, and kept for when no seed answers if it is not; a day later it is worth nothing.
+    /// True if it is in force now.
+    pub fn handle_cached_list(&mut self, now: Instant, received: Instant, list: Arc<ServerList>) -> bool {
+        let age = age(&list, received, now);
+        if received > now || age > CACHED_IS_USABLE || self.selector.in_force().is_some() {
             return false;
         }
-        self.seeds.succeeded();
+        let fresh = age <= list.ttl.max(CACHED_IS_FRESH);
+        if fresh {
+            self.from_cache = true;
+            self.selector.resort_to(list, received, false, now);
+        } else {
+            self.spare = Some((list, received));
+        }
+        fresh
+    }
+
+    /// The application's own list, for when there is no other.
+    pub fn handle_fallback_list(&mut self, list: Arc<ServerList>) {
+        self.fallback = Some(list);
+    }
+
+    /// A seed's list. False if it comes late, or is older than the one in force: then it is ignored.
+    pub fn handle_list(&mut self, now: Instant, request: RequestId, list: Arc<ServerList>) -> bool {
+        let Some(seed) = self.seeds.settle(request) else {
+            return false;
+        };
+        if age(&list, now, now) > CACHED_IS_USABLE {
+            // As good as none, and better than nothing.
+            let accepted = self.fallback.is_none() && self.handle_given_list(now, list);
+            self.seed_failed(now, seed, SeedFailure::BadList, None);
+            return accepted;
+        }
+        self.spare = None;
+        self.seeds.succeeded(seed);
+        self.cancel_fetches();
         self.handle_given_list(now, list)
     }
 
@@ -378,58 +367,132 @@ impl Client {
         failure: SeedFailure,
         retry_after: Option<Duration>,
     ) {
-        if self.seeds.settle(request) {
-            self.seed_failed(now, failure, retry_after.and_then(wish_to_stay_away));
+        self.notice(now);
+        if let Some(seed) = self.seeds.settle(request) {
+            self.seed_failed(now, seed, failure, retry_after.and_then(wish_to_stay_away));
         }
+    }
+
+    /// The application wants to have the list fetched now. Without effect where there is no seed to ask.
+    pub fn handle_refresh(&mut self, now: Instant) {
+        self.notice(now);
+        if !matches!(self.phase, Phase::Idle | Phase::Closing { .. } | Phase::Closed) {
+            self.seeds.end_pauses();
+            self.fetch(now);
+        }
+    }
+
+    /// The application has said where this attempt goes and with which credentials; it is under way.
+    pub fn handle_dialed(&mut self, now: Instant, attempt: AttemptId) {
+        self.notice(now);
+        let Some(&mut Attempt { server, stage, .. }) = self.attempt_mut(attempt) else {
+            return;
+        };
+        let deadline = self.dial_deadline(now, server);
+        if stage == Stage::Credentials
+            && let Some(attempt) = self.attempt_mut(attempt)
+        {
+            attempt.stage = Stage::Dialing;
+            attempt.deadline = deadline;
+            if let Phase::Connecting { hedge_at, .. } = &mut self.phase
+                && *hedge_at < Instant::NEVER
+            {
+                *hedge_at = now + HEDGE_AFTER;
+            }
+        }
+    }
+
+    /// The application could not say where this attempt goes, or with which credentials: no server's fault.
+    pub fn handle_credentials_failed(&mut self, now: Instant, attempt: AttemptId) {
+        self.notice(now);
+        self.attempt_failed(now, attempt, RetryCause::Credentials, true);
     }
 
     /// The connection of this attempt stands.
     pub fn handle_open(&mut self, now: Instant, attempt: AttemptId) {
-        if let Phase::Connecting {
-            attempt: current,
-            server,
-            ..
-        } = self.phase
-            && current == attempt
-        {
-            self.opened_before = true;
-            self.phase = Phase::Open {
-                attempt,
-                server,
-                since: now,
+        self.notice(now);
+        let deadline = now + self.config.connect_timeout;
+        let Some(opening) = self.attempt_mut(attempt).filter(|it| it.stage == Stage::Dialing) else {
+            return;
+        };
+        opening.stage = Stage::Preparing;
+        opening.deadline = deadline;
+        let (opening, server) = (*opening, opening.server);
+        self.selector.memory.connected(server);
+        if let Phase::Connecting { first, .. } = self.phase {
+            // Of two, the first to open counts.
+            if let Some(second) = self.second.take() {
+                let loser = if first.id == attempt { second } else { first };
+                self.outbox.push_back(Command::Abandon { attempt: loser.id });
+            }
+            self.phase = Phase::Connecting {
+                first: opening,
+                hedge_at: Instant::NEVER,
             };
-            self.outbox.push_back(Command::Opened { attempt });
+        }
+        if self.config.prepares {
+            self.outbox.push_back(Command::Prepare { attempt });
+        } else {
+            self.stands(now, attempt);
+        }
+    }
+
+    /// The application has prepared the connection of this attempt.
+    pub fn handle_prepared(&mut self, now: Instant, attempt: AttemptId) {
+        self.notice(now);
+        self.stands(now, attempt);
+    }
+
+    /// The application could not prepare the connection of this attempt.
+    pub fn handle_unprepared(&mut self, now: Instant, attempt: AttemptId) {
+        self.notice(now);
+        if self.attempt_mut(attempt).is_some_and(|it| it.stage == Stage::Preparing) {
+            self.outbox.push_back(Command::Abandon { attempt });
+            self.attempt_failed(now, attempt, RetryCause::Server(Cause::Refused), true);
+        }
+    }
+
+    /// Something arrived on this connection at this time. It is enough to say so before the next
+    /// [`poll`](Self::poll).
+    pub fn handle_heard(&mut self, attempt: AttemptId, at: Instant) {
+        if let Some(old) = self.old.as_mut().filter(|old| old.link.attempt == attempt) {
+            old.link.life.heard(at);
+        }
+        if let Phase::Open(link) = &mut self.phase
+            && link.attempt == attempt
+        {
+            link.life.heard(at);
+            let wakes = |departure: &mut Departure| departure.reason == MoveReason::Wake;
+            if at > self.woke_at {
+                self.departure.take_if(wakes);
+            }
         }
     }
 
     /// The attempt failed or its connection ended. `code` is the close code, `reconnect` whether the application wants to
-    /// come back after it ([`is_final`](crate::cause::is_final) is the default's other half).
+    /// come back after it ([`is_final`](crate::cause::is_final) is the default's other half); it is asked where
+    /// [`asks_whether_final`](Self::asks_whether_final).
     pub fn handle_closed(&mut self, now: Instant, attempt: AttemptId, code: u16, reconnect: bool) {
-        let (server, cause) = match self.phase {
-            Phase::Connecting {
-                attempt: current,
-                server,
-                ..
-            } if current == attempt => (server, Cause::Refused),
-            Phase::Open {
-                attempt: current,
-                server,
-                since,
-            } if current == attempt => {
-                self.end_episode_if_stable(now);
-                let cause = Cause::of_close(code, now.since(since), self.config.min_uptime);
-                (server, cause)
+        self.notice(now);
+        if self.old.take_if(|old| old.link.attempt == attempt).is_some() {
+            return;
+        }
+        if let Some(&mut Attempt { stage, .. }) = self.attempt_mut(attempt) {
+            let why = match stage {
+                Stage::Preparing => self.end_of(now, code, now),
+                _ if self.is_own_trouble(now) => RetryCause::Server(Cause::Local),
+                _ => RetryCause::Server(Cause::Refused),
+            };
+            return self.attempt_failed(now, attempt, why, reconnect);
+        }
+        match self.phase {
+            Phase::Open(link) | Phase::Switching(link) if link.attempt == attempt => {
+                self.link_lost(now, link, code, reconnect);
             }
             Phase::Closing {
                 attempt: Some(current), ..
-            } if current == attempt => return self.end(),
-            _ => return,
-        };
-        if reconnect {
-            self.outbox.push_back(Command::Lost { is_final: false });
-            self.trouble(now, server, cause);
-        } else {
-            self.end();
+            } if current == attempt => self.end(Some(attempt)),
+            _ => {}
         }
     }
 
@@ -437,17 +500,18 @@ impl Client {
     pub fn handle_close(&mut self, now: Instant) {
         let attempt = match self.phase {
             Phase::Closing { .. } | Phase::Closed => return,
-            Phase::Open { attempt, .. } => {
+            Phase::Open(Link { attempt, .. }) | Phase::Switching(Link { attempt, .. }) => {
                 self.outbox.push_back(Command::Close { attempt });
                 Some(attempt)
             }
-            Phase::Connecting { attempt, .. } => {
-                self.outbox.push_back(Command::Abandon { attempt });
+            Phase::Connecting { first, .. } => {
+                self.outbox.push_back(Command::Abandon { attempt: first.id });
                 None
             }
             _ => None,
         };
-        self.cancel_fetch();
+        self.abandon_others();
+        self.cancel_fetches();
         let wait = if attempt.is_some() {
             self.config.close_timeout
         } else {
@@ -462,49 +526,116 @@ impl Client {
     /// The application wants another decision: whatever there is, is dropped, and nobody is to blame. The decision comes in
     /// a later task, so that who asks for it in answer to every decision does not hang the page.
     pub fn handle_reconnect(&mut self, now: Instant) {
-        match self.phase {
+        let over = match self.phase {
             Phase::Idle => return self.handle_start(),
             Phase::Closing { .. } | Phase::Closed => return,
-            Phase::Connecting { attempt, .. } | Phase::Open { attempt, .. } => {
-                self.outbox.push_back(Command::Abandon { attempt });
-                self.outbox.push_back(Command::Lost { is_final: false });
+            Phase::Connecting { first, .. } => Some((first.id, true)),
+            Phase::Open(link) => Some((link.attempt, true)),
+            // That the one before is over, the application has heard; of this one it has not.
+            Phase::Switching(link) => Some((link.attempt, false)),
+            Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking(_) | Phase::Deciding => None,
+        };
+        self.abandon_others();
+        if let Some((attempt, told_of)) = over {
+            self.outbox.push_back(Command::Abandon { attempt });
+            if told_of {
+                self.lost(attempt);
             }
-            Phase::Listing | Phase::Queueing(_) | Phase::Waiting(_) | Phase::Checking(_) | Phase::Deciding => {}
         }
-        self.seeds.end_pause();
-        self.phase = Phase::Waiting(Wait {
-            until: now + LATER_TASK,
-            what: WaitFor::Task,
-            refresh_every: Duration::ZERO,
-            refresh_at: Instant::NEVER,
-        });
+        self.home = None;
+        self.postponed = true;
+        self.seeds.end_pauses();
+        self.phase = Phase::Waiting(Wait::new(now + LATER_TASK, WaitFor::Task));
+    }
+
+    /// The application wants to be moved to another server, without a gap. Without effect where there is no connection, or
+    /// no other server.
+    pub fn handle_migrate(&mut self, now: Instant) {
+        self.notice(now);
+        if matches!(self.phase, Phase::Open(_)) && self.second.is_none() {
+            self.departure = Some(Departure {
+                at: now,
+                reason: MoveReason::Requested,
+                target: None,
+            });
+        }
+    }
+
+    /// The platform says whether there is a network. When there is one again, whatever was waiting for it goes on, and a
+    /// connection is checked before it is trusted.
+    pub fn handle_network(&mut self, now: Instant, online: bool) {
+        self.notice(now);
+        let back = online && !self.online;
+        self.online = online;
+        if back {
+            self.handle_wake(now);
+        }
+    }
+
+    /// The page or the machine has been asleep, or is on another network: a connection is checked before it is trusted.
+    pub fn handle_wake(&mut self, now: Instant) {
+        self.woke_at = now;
+        self.seeds.end_pauses();
+        let soon = now + self.random.jitter(coming_back::SOON);
+        match &mut self.phase {
+            Phase::Open(_) => self.verify(now, soon),
+            Phase::Waiting(wait) if wait.what != WaitFor::Turn && wait.what != WaitFor::Detour => {
+                wait.until = wait.until.min(soon);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whoever is called much later than it wanted to be has slept.
+    fn notice(&mut self, now: Instant) {
+        if now.since(self.due) > SLEPT {
+            self.due = now;
+            self.handle_wake(now);
+        }
+    }
+
+    /// Whether what breaks now without a word breaks because of us.
+    fn is_own_trouble(&self, now: Instant) -> bool {
+        !self.online || now < self.woke_at + AFTERMATH
+    }
+
+    /// Why a connection that opened at `since` ended with this code.
+    fn end_of(&self, now: Instant, code: u16, since: Instant) -> RetryCause {
+        if asks_for_credentials(code) {
+            RetryCause::Credentials
+        } else if is_abnormal(code) && self.is_own_trouble(now) {
+            RetryCause::Server(Cause::Local)
+        } else {
+            RetryCause::Server(Cause::of_close(code, now.since(since), self.config.min_uptime))
+        }
     }
 
     /// When to call [`poll`](Self::poll) again, if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let or_never = |at: Option<Instant>| at.unwrap_or(Instant::NEVER);
         let phase = match self.phase {
-            Phase::Listing => self.seeds.ready_at(),
+            Phase::Listing => or_never(self.seeds.ready_at()),
             Phase::Waiting(wait) => {
-                let refresh = self
-                    .seeds
-                    .ready_at()
-                    .map_or(Instant::NEVER, |at| at.max(wait.refresh_at));
-                Some(refresh.min(wait.until))
+                let refresh = self.seeds.ready_at().map(|at| at.max(wait.refresh_at));
+                or_never(refresh).min(wait.until)
             }
-            Phase::Connecting { deadline, .. } | Phase::Closing { deadline, .. } => Some(deadline),
-            Phase::Open { since, .. } if self.episode.is_some() => Some(since + self.config.min_uptime),
-            _ => None,
+            Phase::Connecting { first, hedge_at } => first.deadline.min(hedge_at),
+            Phase::Open(link) => self.standing_due(&link),
+            Phase::Closing { deadline, .. } => deadline,
+            _ => Instant::NEVER,
         };
-        match (phase, self.seeds.deadline()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-        .filter(|&at| at < Instant::NEVER)
+        let second = self.second.map_or(Instant::NEVER, |second| second.deadline);
+        let at = phase
+            .min(second)
+            .min(or_never(self.seeds.deadline()))
+            .min(or_never(self.seeds.company_at()));
+        Some(at).filter(|&at| at < Instant::NEVER)
     }
 
     /// The next thing to do, if there is any now. `assessment` is working space; after [`Command::Connect`] it holds the
     /// probabilities that the decision was drawn from.
     pub fn poll(&mut self, now: Instant, assessment: &mut Assessment) -> Option<Command> {
+        self.notice(now);
         loop {
             let state = self.state();
             if self.told != state {
@@ -513,83 +644,65 @@ impl Client {
             }
             match self.outbox.pop_front() {
                 // Whoever was told of the state may have ended the connection before hearing that it stands.
-                Some(Command::Opened { .. }) if state != State::Open => continue,
+                Some(Command::Opened { attempt } | Command::Migrated { attempt, .. })
+                    if self.link().is_none_or(|link| link.attempt != attempt) => {}
                 Some(command) => return Some(command),
-                None => {}
-            }
-            if !self.advance(now, assessment) {
-                return None;
+                None if self.advance(now, assessment) => {}
+                None => {
+                    self.due = self.poll_timeout().unwrap_or(Instant::NEVER);
+                    return None;
+                }
             }
         }
     }
 
     /// Takes the one step that is due. False if none is.
     fn advance(&mut self, now: Instant, assessment: &mut Assessment) -> bool {
-        if self.seeds.deadline().is_some_and(|deadline| now >= deadline) {
-            self.cancel_fetch();
-            self.seed_failed(now, SeedFailure::Timeout, None);
+        if let Some((request, seed)) = self.seeds.overdue(now) {
+            self.outbox.push_back(Command::CancelFetch { request });
+            self.seed_failed(now, seed, SeedFailure::Timeout, None);
+            return true;
+        }
+        if self.seeds.company_at().is_some_and(|at| now >= at) {
+            return self.fetch(now);
+        }
+        if let Some(second) = self.second.filter(|second| now >= second.deadline) {
+            self.give_up(now, second);
             return true;
         }
         match self.phase {
-            Phase::Listing if self.selector.in_force().is_some() => self.phase = Phase::Deciding,
-            Phase::Listing => return self.fetch(now),
-            Phase::Queueing(why) => {
-                let turn = self.queue(now, true, assessment);
-                self.retry(turn.since(now), why);
-            }
-            Phase::Waiting(wait) if now >= wait.until => {
-                let stale = self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now));
-                if matches!(wait.what, WaitFor::Turn | WaitFor::Pause) {
+            Phase::Listing if self.has_list(now) => {
+                if core::mem::take(&mut self.from_cache) {
                     self.fetch(now);
                 }
-                self.phase = match wait.what {
-                    WaitFor::Turn => Phase::Checking(Check::Turn),
-                    WaitFor::Pause => Phase::Checking(Check::Pause),
-                    WaitFor::Detour => Phase::Deciding,
-                    // Nobody knows how long ago it was last looked at.
-                    WaitFor::Task if stale => {
-                        self.fetch(now);
-                        Phase::Checking(Check::Pause)
-                    }
-                    WaitFor::Task => Phase::Listing,
-                };
+                self.phase = Phase::Deciding;
             }
-            Phase::Waiting(wait) if now >= wait.refresh_at => return self.refresh(now, wait),
-            Phase::Checking(_) if self.seeds.in_flight() => return false,
-            Phase::Checking(check) => self.go_or_wait_on(now, check, assessment),
-            Phase::Deciding => self.decide(now, assessment),
-            Phase::Connecting {
-                attempt,
-                server,
-                deadline,
-            } if now >= deadline => {
-                self.outbox.push_back(Command::Abandon { attempt });
-                self.outbox.push_back(Command::Lost { is_final: false });
-                self.trouble(now, server, Cause::Overload);
+            Phase::Listing => return self.fetch(now),
+            Phase::Connecting { first, .. } if now >= first.deadline => self.give_up(now, first),
+            Phase::Connecting { first, hedge_at } if now >= hedge_at => self.hedge(now, first, assessment),
+            Phase::Open(link) => return self.stand(now, link, assessment),
+            Phase::Switching(link) => {
+                self.phase = Phase::Open(link);
+                self.outbox.push_back(Command::Opened { attempt: link.attempt });
             }
-            Phase::Open { .. } => return self.end_episode_if_stable(now),
             Phase::Closing { attempt, deadline } if now >= deadline => {
                 if let Some(attempt) = attempt {
                     self.outbox.push_back(Command::Abandon { attempt });
                 }
-                self.end();
+                self.end(attempt);
             }
-            _ => return false,
+            Phase::Idle | Phase::Connecting { .. } | Phase::Closing { .. } | Phase::Closed => return false,
+            _ => return self.come_back(now, assessment),
         }
         true
     }
 
-    /// A connection that has lasted ends the episode, even if the timer that would have said so comes late.
-    fn end_episode_if_stable(&mut self, now: Instant) -> bool {
-        let stable = match self.phase {
-            Phase::Open { since, .. } => self.episode.is_some() && now >= since + self.config.min_uptime,
-            _ => false,
-        };
-        if stable {
-            self.episode = None;
-            self.selector.report_success();
-        }
-        stable
+    /// Whether decisions can be made: on the list in force, unless it is so old that anything else is better.
+    fn has_list(&self, now: Instant) -> bool {
+        let nothing_better = !self.seeds.exist() || self.seeds.all_fail() && self.fallback.is_none();
+        self.selector
+            .in_force()
+            .is_some_and(|in_force| nothing_better || !in_force.is_expired(now))
     }
 
     fn fetch(&mut self, now: Instant) -> bool {
@@ -600,182 +713,196 @@ impl Client {
         asked.is_some()
     }
 
-    fn cancel_fetch(&mut self) {
-        if let Some(request) = self.seeds.abandon() {
+    fn cancel_fetches(&mut self) {
+        while let Some(request) = self.seeds.abandon() {
             self.outbox.push_back(Command::CancelFetch { request });
         }
     }
 
-    fn seed_failed(&mut self, now: Instant, failure: SeedFailure, retry_after: Option<Duration>) {
-        let turn_over = self.seeds.failed(now, retry_after, &mut self.random);
+    fn seed_failed(&mut self, now: Instant, seed: u16, failure: SeedFailure, retry_after: Option<Duration>) {
+        self.seeds.failed(now, seed, failure, retry_after, &mut self.random);
         let cause = RetryCause::Seed(failure);
-        let last_serves_on = self.selector.in_force().is_some();
-        if !last_serves_on && matches!(self.phase, Phase::Listing | Phase::Checking(_)) {
-            self.phase = Phase::Listing;
-            if turn_over && failure == SeedFailure::Overloaded && retry_after.is_none() {
-                // No list to choose another server from, so at once to what follows the detour.
-                self.episode(now);
-                return self.go_to_the_back(now, cause);
+        let none_answers = self.seeds.all_fail() && !self.seeds.in_flight();
+        let nothing_good = |in_force: &crate::selector::InForce| in_force.is_expired(now);
+        if none_answers && self.selector.in_force().is_none_or(nothing_good) {
+            let spare = self.spare.take();
+            let spare = spare.filter(|(list, received)| age(list, *received, now) <= CACHED_IS_USABLE);
+            let spare = spare.map(|(list, received)| (list, received, false));
+            let fallback = || Some((self.fallback.clone()?, Instant::LONG_AGO, true));
+            if let Some((list, received, fallback)) = spare.or_else(fallback) {
+                self.selector.resort_to(list, received, fallback, now);
+                self.outbox.push_back(Command::Resort { fallback });
             }
+        }
+        match self.phase {
+            Phase::Listing | Phase::Checking(_) if !self.has_list(now) => {
+                self.phase = Phase::Listing;
+                if none_answers && failure == SeedFailure::Overloaded && retry_after.is_none() {
+                    // No list to choose another server from, so at once to what follows the detour.
+                    self.episode(now);
+                    return self.go_to_the_back(now, cause);
+                }
+            }
+            Phase::Checking(_) if !none_answers => {
+                self.fetch(now);
+            }
+            Phase::Open(_) => self.ask_again_soon(),
+            _ => {}
         }
         let pause = self.seeds.ready_at().map_or(Duration::ZERO, |at| at.since(now));
         self.retry(pause, cause);
     }
 
-    /// Works its turn out anew, if it is queueing.
+    /// Works its turn out anew, if it is queueing, and thinks about moving, if it is connected.
     fn list_changed(&mut self) {
-        if let Phase::Waiting(Wait {
-            what: WaitFor::Turn, ..
-        }) = self.phase
-        {
-            self.phase = Phase::Checking(Check::Queue);
+        match self.phase {
+            Phase::Waiting(Wait {
+                what: WaitFor::Turn, ..
+            }) => self.phase = Phase::Checking(Check::Queue),
+            Phase::Open(_) => self.list_is_new = true,
+            _ => {}
         }
     }
 
-    /// The present episode; begins one if all was well so far.
-    fn episode(&mut self, now: Instant) -> &mut Episode {
-        let users_before = self.selector.listed_users(now);
-        let episode = self.episode.get_or_insert_with(|| Episode::new(now, &mut self.random));
-        episode.users_were(users_before);
-        episode
-    }
-
-    /// The table of causes: who is out, and what the wait is for.
-    fn trouble(&mut self, now: Instant, server: ServerKey, cause: Cause) {
-        self.episode(now);
-        self.selector.report_failure(server, cause, self.seeds.answer(), now);
-        self.detour_around = None;
-
-        let why = RetryCause::Server(cause);
-        if cause == Cause::Overload {
-            if mem::replace(&mut self.episode(now).overloaded, true) {
-                self.go_to_the_back(now, why);
-            } else {
-                self.detour_around = Some(server);
-                let delay = self.random.jitter(OVERLOAD_DETOUR);
-                self.wait(now, delay, WaitFor::Detour, why);
-            }
-            return;
-        }
-        self.episode(now).queue_from(now);
-        self.phase = Phase::Queueing(why);
-    }
-
-    fn go_to_the_back(&mut self, now: Instant, why: RetryCause) {
-        if let Some(episode) = &mut self.episode {
-            episode.send_to_back(&self.selector, now, &mut self.random);
-        }
-        self.phase = Phase::Queueing(why);
-    }
-
-    /// Waits for its turn in the queue, as the list in force has it. Meanwhile a newer list is asked for now and then:
-    /// for the first time at any point of the usual span, so that those who were thrown out together do not ask together.
-    fn queue(&mut self, now: Instant, first: bool, assessment: &mut Assessment) -> Instant {
-        self.assess(now, Overrides::default(), assessment);
-        let Some(episode) = &self.episode else { return now };
-        let length = episode.length(&self.selector, assessment, now);
+    /// Begins an attempt at the server of a decision.
+    fn begin(&mut self, now: Instant, decision: Decision, beside: Option<MoveReason>) -> Option<Attempt> {
         let list = self.selector.in_force().map(|in_force| &*in_force.list);
-        let wish = list.and_then(|list| list.retry_after);
-        let until = episode.turn(length, wish);
-        let (low, high) = if first { (0.0, 1.0) } else { REFRESH_JITTER };
-        // To stay away is to leave the seed alone as well.
-        let refresh_every = list.filter(|_| wish.is_none()).map(|list| {
-            let least = list.ttl.max(SHORTEST_REFRESH);
-            least.max(length / REFRESHES_PER_QUEUE)
-        });
-        let refresh_at = match refresh_every {
-            Some(every) => now + every * self.random.between(low, high),
-            None => Instant::NEVER,
-        };
-        self.phase = Phase::Waiting(Wait {
-            until,
-            what: WaitFor::Turn,
-            refresh_every: refresh_every.unwrap_or(Duration::ZERO),
-            refresh_at,
-        });
-        until
-    }
-
-    /// Asks for a newer list while waiting, if the one in force is older than its ttl.
-    fn refresh(&mut self, now: Instant, mut wait: Wait) -> bool {
-        if self.seeds.ready_at().is_none_or(|at| at > now) {
-            return false;
-        }
-        wait.refresh_at = now + wait.refresh_every * self.random.between(REFRESH_JITTER.0, REFRESH_JITTER.1);
-        self.phase = Phase::Waiting(wait);
-        if self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now)) {
-            self.fetch(now);
-        }
-        true
-    }
-
-    /// The list has been looked at: "not yet" means to wait on. But while the missing users stay away, the turn moves on as
-    /// time goes by, and each look finds it half as far ahead as the one before: what is left is not worth another look.
-    fn go_or_wait_on(&mut self, now: Instant, check: Check, assessment: &mut Assessment) {
-        let early = match check {
-            Check::Turn => SHORTEST_REFRESH,
-            Check::Queue | Check::Pause => Duration::ZERO,
-        };
-        if self.selector.in_force().is_none() {
-            self.phase = Phase::Listing;
-        } else if check == Check::Pause || self.queue(now, false, assessment) <= now + early {
-            self.phase = Phase::Deciding;
-        }
-    }
-
-    fn decide(&mut self, now: Instant, assessment: &mut Assessment) {
-        self.assess(now, Overrides::default(), assessment);
-        let detour = self.detour_around.take().is_some();
-        match self.draw(assessment) {
-            Some(decision) => self.connect(now, decision),
-            None if detour => self.go_to_the_back(now, RetryCause::Server(Cause::Overload)),
-            None => self.nothing_eligible(now),
-        }
-    }
-
-    fn connect(&mut self, now: Instant, decision: Decision) {
-        let list = self.selector.in_force().map(|in_force| &*in_force.list);
-        let Some(server) = list.and_then(|list| list.servers().get(decision.server)) else {
-            return;
-        };
+        let server = list.and_then(|list| list.servers().get(decision.server))?.key;
         self.attempts = self.attempts.wrapping_add(1);
-        let attempt = AttemptId(self.attempts);
-        self.phase = Phase::Connecting {
-            attempt,
-            server: server.key,
-            deadline: now + self.config.connect_timeout,
+        let id = AttemptId(self.attempts);
+        let (stage, deadline) = match self.config.credential_timeout {
+            Some(timeout) => (Stage::Credentials, now + timeout),
+            None => (Stage::Dialing, self.dial_deadline(now, server)),
         };
-        self.outbox.push_back(Command::Connect { attempt, decision });
-    }
-
-    /// Ends a round: every server gets another chance, after a wait and with a new list. Where the list offers no server
-    /// at all, it may itself be wrong, and every second round tries one.
-    fn nothing_eligible(&mut self, now: Instant) {
-        let offers_any = self
-            .selector
-            .in_force()
-            .is_some_and(|in_force| in_force.list.offers_any());
-        if self.episode(now).next_round()
-            && !offers_any
-            && let Some(guess) = self.selector.guess(&mut self.random)
-        {
-            return self.connect(now, guess);
-        }
-        self.selector.memory.forgive();
-        if let Some(episode) = &mut self.episode {
-            let delay = episode.round_wait(&self.selector, now, &mut self.random);
-            self.wait(now, delay, WaitFor::Pause, RetryCause::NothingEligible);
-        }
-    }
-
-    fn wait(&mut self, now: Instant, delay: Duration, what: WaitFor, why: RetryCause) {
-        self.phase = Phase::Waiting(Wait {
-            until: now + delay,
-            what,
-            refresh_every: Duration::ZERO,
-            refresh_at: Instant::NEVER,
+        self.outbox.push_back(Command::Connect {
+            attempt: id,
+            decision,
+            beside: beside.is_some(),
         });
-        self.retry(delay, why);
+        Some(Attempt {
+            id,
+            server,
+            stage,
+            deadline,
+            reason: beside.unwrap_or(MoveReason::Requested),
+        })
+    }
+
+    fn dial_deadline(&self, now: Instant, server: ServerKey) -> Instant {
+        let delay = if self.config.dials_are_delayed {
+            self.selector.memory.dial_delay(server, now)
+        } else {
+            Duration::ZERO
+        };
+        now + self.config.connect_timeout + delay
+    }
+
+    /// The only attempt, or the one that a decision fell on.
+    fn connect(&mut self, now: Instant, decision: Decision) {
+        self.postponed = false;
+        if let Some(first) = self.begin(now, decision, None) {
+            let hedge_at = match first.stage {
+                _ if !self.config.hedge || self.is_troubled() => Instant::NEVER,
+                // The time of the application is not the server's: it counts from when the attempt is under way.
+                Stage::Credentials => first.deadline,
+                _ => now + HEDGE_AFTER,
+            };
+            self.phase = Phase::Connecting { first, hedge_at };
+        }
+    }
+
+    /// Gives a slow attempt company, if there is another server.
+    fn hedge(&mut self, now: Instant, first: Attempt, assessment: &mut Assessment) {
+        self.phase = Phase::Connecting {
+            first,
+            hedge_at: Instant::NEVER,
+        };
+        let overrides = Overrides {
+            without: Some((first.server, Exclusion::Overloaded)),
+            ..Overrides::default()
+        };
+        self.assess(now, overrides, assessment);
+        if let Some(decision) = self.draw(assessment) {
+            self.second = self.begin(now, decision, Some(MoveReason::Requested));
+        }
+    }
+
+    /// An attempt has taken too long.
+    fn give_up(&mut self, now: Instant, attempt: Attempt) {
+        self.outbox.push_back(Command::Abandon { attempt: attempt.id });
+        let why = match attempt.stage {
+            Stage::Credentials => RetryCause::Credentials,
+            _ if self.is_own_trouble(now) => RetryCause::Server(Cause::Local),
+            _ => RetryCause::Server(Cause::Overload),
+        };
+        self.attempt_failed(now, attempt.id, why, true);
+    }
+
+    fn attempt_failed(&mut self, now: Instant, id: AttemptId, why: RetryCause, reconnect: bool) {
+        let Some(&mut Attempt { server, stage, reason, .. }) = self.attempt_mut(id) else {
+            return;
+        };
+        if stage == Stage::Dialing {
+            self.selector.memory.refused(server, now);
+        }
+        let connected = self.link().is_some();
+        match self.phase {
+            Phase::Connecting { first, .. } if first.id == id => match self.second.take() {
+                // The other one of the two goes on alone.
+                Some(second) => {
+                    self.put_aside(now, server, why);
+                    self.phase = Phase::Connecting {
+                        first: second,
+                        hedge_at: Instant::NEVER,
+                    };
+                }
+                None if reconnect => {
+                    self.lost(id);
+                    self.trouble(now, server, why);
+                }
+                None => self.end(Some(id)),
+            },
+            _ => {
+                self.second = None;
+                self.put_aside(now, server, why);
+                if connected {
+                    self.move_failed(now, reason);
+                }
+            }
+        }
+    }
+
+    /// An attempt that was not the only one has failed: that is between us and the server.
+    fn put_aside(&mut self, now: Instant, server: ServerKey, why: RetryCause) {
+        let ours = matches!(why, RetryCause::Credentials | RetryCause::Server(Cause::Local));
+        if !ours && !self.seeds.all_fail() {
+            self.selector.memory.eject(server, now);
+        }
+    }
+
+    /// The connection of this attempt can be used from now on.
+    fn stands(&mut self, now: Instant, attempt: AttemptId) {
+        match self.phase {
+            Phase::Connecting { first, .. } if first.id == attempt && first.stage == Stage::Preparing => {
+                self.opened_before = true;
+                self.take_up(now, Link::new(first, now, &self.config));
+                self.outbox.push_back(Command::Opened { attempt });
+            }
+            Phase::Open(link) => {
+                if let Some(second) = self.second.take_if(|it| it.id == attempt && it.stage == Stage::Preparing) {
+                    self.switch(now, link, second);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn lost(&mut self, attempt: AttemptId) {
+        self.outbox.push_back(Command::Lost {
+            attempt: Some(attempt),
+            is_final: false,
+            moved: None,
+        });
     }
 
     fn retry(&mut self, delay: Duration, cause: RetryCause) {
@@ -783,9 +910,24 @@ impl Client {
         self.outbox.push_back(Command::Retry(Retry { delay, cause, attempt }));
     }
 
-    fn end(&mut self) {
-        self.cancel_fetch();
+    /// Leaves whatever stands or is under way beside the connection or the first attempt.
+    fn abandon_others(&mut self) {
+        self.departure = None;
+        let second = self.second.take().map(|second| second.id);
+        let old = self.old.take().map(|old| old.link.attempt);
+        for attempt in second.into_iter().chain(old) {
+            self.outbox.push_back(Command::Abandon { attempt });
+        }
+    }
+
+    fn end(&mut self, attempt: Option<AttemptId>) {
+        self.abandon_others();
+        self.cancel_fetches();
         self.phase = Phase::Closed;
-        self.outbox.push_back(Command::Lost { is_final: true });
+        self.outbox.push_back(Command::Lost {
+            attempt,
+            is_final: true,
+            moved: None,
+        });
     }
 }

@@ -29,11 +29,14 @@
 
 extern crate alloc;
 
+pub mod affinity;
+mod backoff;
 pub mod cause;
 pub mod client;
 pub mod decision;
 pub mod list;
 pub mod memory;
+mod moving;
 mod queue;
 pub mod random;
 mod seeds;

@@ -10,13 +10,18 @@ use wasm_bindgen::prelude::*;
 
 use super::wire::Wire;
 use crate::cause::{Cause, SeedFailure};
-use crate::client::{AttemptId, Client, Command, Config, RetryCause, State};
+use crate::affinity::Affinity;
+use crate::client::{AttemptId, Client, Command, Config, MoveReason, RetryCause, State};
 use crate::decision::{Assessment, Exclusion};
 use crate::list::read::{DropReason, Dropped, Envelope, ListError, key_of, read};
 use crate::list::{ServerKey, ServerList};
 use crate::seeds::RequestId;
 use crate::selector::{Decision, Overrides, Reason};
 use crate::time::{Duration, Instant};
+
+/// How often a sleep of the page or the machine is looked for: often enough that nobody waits long for it to be noticed,
+/// rarely enough to cost nothing.
+const CLOCK_CHECK: Duration = Duration::from_secs(30.0);
 
 /// A client with its working space. All times are milliseconds on one clock of the caller's; where a number may be
 /// missing, NaN says so.
@@ -25,42 +30,52 @@ pub struct Core {
     client: Client,
     assessment: Assessment,
     dropped: Vec<Dropped>,
+    secure: bool,
 }
 
 #[wasm_bindgen]
 impl Core {
     /// A client in the state `idle`. Without seeds its list is given, and used alone it is a selector.
+    ///
+    /// `settings`: `seedTimeout`, `refreshInterval`, `credentialTimeout`, `connectTimeout`, `minUptime`, `closeTimeout`, the
+    /// heartbeat's interval and timeout, `silenceTimeout`, `linger`; what is missing has its default. `flags`: prepares, hedge,
+    /// failback, rebalance, a platform that delays attempts after failures, a secure page; the lowest bit first.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        random_seed: f64,
-        seeds: u16,
-        seed_timeout: f64,
-        connect_timeout: f64,
-        min_uptime: f64,
-        close_timeout: f64,
-    ) -> Self {
+    pub fn new(random_seed: f64, seeds: u16, settings: &[f64], flags: u8, affinity: Option<String>) -> Self {
+        let default = Config::default();
+        let given = |at: usize| settings.get(at).copied().filter(|it| *it >= 0.0).map(Duration::from_millis);
+        let flag = |bit: u8| flags >> bit & 1 == 1;
         let config = Config {
             seeds,
-            seed_timeout: Duration::from_millis(seed_timeout),
-            connect_timeout: Duration::from_millis(connect_timeout),
-            min_uptime: Duration::from_millis(min_uptime),
-            close_timeout: Duration::from_millis(close_timeout),
+            seed_timeout: given(0).unwrap_or(default.seed_timeout),
+            refresh_interval: given(1).unwrap_or(default.refresh_interval),
+            credential_timeout: given(2),
+            connect_timeout: given(3).unwrap_or(default.connect_timeout),
+            min_uptime: given(4).unwrap_or(default.min_uptime),
+            close_timeout: given(5).unwrap_or(default.close_timeout),
+            heartbeat_interval: given(6).unwrap_or(default.heartbeat_interval),
+            heartbeat_timeout: given(7).unwrap_or(default.heartbeat_timeout),
+            silence_timeout: given(8),
+            linger: given(9).unwrap_or(default.linger),
+            prepares: flag(0),
+            hedge: flag(1),
+            failback: flag(2),
+            rebalance: flag(3),
+            dials_are_delayed: flag(4),
+            clock_check: CLOCK_CHECK,
+            affinity: affinity.map(|key| Affinity::of(&key)),
         };
         Self {
             client: Client::new(config, random_seed.to_bits()),
             assessment: Assessment::default(),
             dropped: Vec::new(),
+            secure: flag(5),
         }
     }
 
-    /// Leaves `idle`.
-    pub fn start(&mut self) {
-        self.client.handle_start();
-    }
-
-    /// Takes in a document of `length` entries, as [`wire`](super::wire) has it, as the answer to `request`, or as given
-    /// by the application if that is 0. `age` and `max_age` are the answer's headers, in seconds. False if it comes too
-    /// late, or is older than the list in force.
+    /// Takes in a document of `length` entries, as [`wire`](super::wire) has it. `from`: the request that it answers, or 0 for
+    /// one that the application gives, −1 for its fallback, −2 for one from an earlier visit, received at `received`.
+    /// `age` and `max_age` are the answer's headers, in seconds. True if it is in force now; a fallback never is.
     ///
     /// # Errors
     ///
@@ -73,16 +88,18 @@ impl Core {
     pub fn take(
         &mut self,
         now: f64,
-        request: u32,
+        from: i32,
         length: u32,
         numbers: &[f64],
         text: &str,
         age: f64,
         max_age: f64,
+        received: f64,
     ) -> Result<bool, JsValue> {
         let envelope = Envelope {
             age: seconds(age),
             max_age: seconds(max_age),
+            secure: self.secure,
         };
         let mut wire = Wire::new(numbers, text);
         let header = wire.header();
@@ -93,15 +110,17 @@ impl Core {
             }
             code
         })?;
+        self.dropped = dropped;
         let (now, list) = (Instant::from_millis(now), Arc::new(list));
-        let accepted = match request {
+        Ok(match from {
             0 => self.client.handle_given_list(now, list),
-            request => self.client.handle_list(now, RequestId(request), list),
-        };
-        if accepted {
-            self.dropped = dropped;
-        }
-        Ok(accepted)
+            -1 => {
+                self.client.handle_fallback_list(list);
+                false
+            }
+            -2 => self.client.handle_cached_list(now, Instant::from_millis(received), list),
+            request => self.client.handle_list(now, RequestId(request.unsigned_abs()), list),
+        })
     }
 
     /// A seed gave no list: it answered with another `status` than success, or with something that is no list, or, if
@@ -118,9 +137,50 @@ impl Core {
             .handle_list_failed(now, request, failure, seconds(retry_after));
     }
 
-    /// The connection of this attempt stands.
-    pub fn opened(&mut self, now: f64, attempt: u32) {
-        self.client.handle_open(Instant::from_millis(now), AttemptId(attempt));
+    /// Something happened, to an attempt where it is about one.
+    ///
+    /// | what | happened |
+    /// |---|---|
+    /// | 0 | leave `idle` |
+    /// | 1 | this attempt has its credentials, and is under way |
+    /// | 2 | it has none |
+    /// | 3 | its connection stands |
+    /// | 4 | it is prepared |
+    /// | 5 | it cannot be prepared |
+    /// | 6 | the application closes for good |
+    /// | 7 | it wants another decision at once |
+    /// | 8 | it wants to be moved |
+    /// | 9 | it wants the list now |
+    /// | 10 | there is no network |
+    /// | 11 | there is one |
+    /// | 12 | the page or the machine has slept, or is on another network |
+    pub fn tell(&mut self, now: f64, what: u8, attempt: u32) {
+        let (now, attempt) = (Instant::from_millis(now), AttemptId(attempt));
+        let client = &mut self.client;
+        match what {
+            0 => client.handle_start(),
+            1 => client.handle_dialed(now, attempt),
+            2 => client.handle_credentials_failed(now, attempt),
+            3 => client.handle_open(now, attempt),
+            4 => client.handle_prepared(now, attempt),
+            5 => client.handle_unprepared(now, attempt),
+            6 => client.handle_close(now),
+            7 => client.handle_reconnect(now),
+            8 => client.handle_migrate(now),
+            9 => client.handle_refresh(now),
+            10 | 11 => client.handle_network(now, what == 11),
+            _ => client.handle_wake(now),
+        }
+    }
+
+    /// Something arrived on the connection of this attempt, at this time.
+    pub fn heard(&mut self, attempt: u32, at: f64) {
+        self.client.handle_heard(AttemptId(attempt), Instant::from_millis(at));
+    }
+
+    /// Whether the application is to be asked if the end of this attempt is the end of all.
+    pub fn asks(&self, attempt: u32) -> bool {
+        self.client.asks_whether_final(AttemptId(attempt))
     }
 
     /// The attempt failed, or its connection ended.
@@ -129,50 +189,69 @@ impl Core {
         self.client.handle_closed(now, attempt, code, reconnect);
     }
 
-    /// The application closes for good.
-    pub fn close(&mut self, now: f64) {
-        self.client.handle_close(Instant::from_millis(now));
-    }
-
-    /// The application wants another decision at once.
-    pub fn reconnect(&mut self, now: f64) {
-        self.client.handle_reconnect(Instant::from_millis(now));
-    }
-
     /// The next thing to do, if there is one: its kind, then what it needs.
     ///
     /// | kind | command | then |
     /// |---|---|---|
     /// | 0 | the state is another one | |
     /// | 1 | ask a seed | request, seed |
-    /// | 2 | abort the request | |
-    /// | 3 | open a connection | attempt, server, group, probability, reason |
-    /// | 4 | the connection stands | |
-    /// | 5 | begin the closing handshake | |
-    /// | 6 | drop the connection | |
-    /// | 7 | the connection is lost | is it final? |
+    /// | 2 | abort the request | request |
+    /// | 3 | open a connection | attempt, is it beside another one?, server, group, probability, reason |
+    /// | 4 | the connection stands | attempt |
+    /// | 5 | begin the closing handshake | attempt |
+    /// | 6 | drop the connection | attempt |
+    /// | 7 | the connection is lost | attempt or 0, is it final?, reason of the move or −1 |
     /// | 8 | there will be another try | delay, cause, attempt |
+    /// | 9 | have the connection prepared | attempt |
+    /// | 10 | the connection is another one | attempt, reason, the one before |
+    /// | 11 | send the application's ping | attempt |
+    /// | 12 | close a connection that has been replaced | attempt |
+    /// | 13 | a list kept for this is in force | is it the application's own? |
     pub fn poll(&mut self, now: f64) -> Option<Vec<f64>> {
         let command = self.client.poll(Instant::from_millis(now), &mut self.assessment)?;
+        let flag = |flag: bool| f64::from(u8::from(flag));
         Some(match command {
             Command::State(_) => vec![0.0],
             Command::Fetch { request, seed } => vec![1.0, request.0.into(), seed.into()],
-            Command::CancelFetch { .. } => vec![2.0],
-            Command::Connect { attempt, decision } => {
-                let mut numbers = vec![3.0, attempt.0.into()];
+            Command::CancelFetch { request } => vec![2.0, request.0.into()],
+            Command::Connect {
+                attempt,
+                decision,
+                beside,
+            } => {
+                let mut numbers = vec![3.0, attempt.0.into(), flag(beside)];
                 numbers.extend(numbers_of(&decision));
                 numbers
             }
-            Command::Opened { .. } => vec![4.0],
-            Command::Close { .. } => vec![5.0],
-            Command::Abandon { .. } => vec![6.0],
-            Command::Lost { is_final } => vec![7.0, f64::from(u8::from(is_final))],
+            Command::Opened { attempt } => vec![4.0, attempt.0.into()],
+            Command::Close { attempt } => vec![5.0, attempt.0.into()],
+            Command::Abandon { attempt } => vec![6.0, attempt.0.into()],
+            Command::Lost {
+                attempt,
+                is_final,
+                moved,
+            } => vec![
+                7.0,
+                attempt.map_or(0, |attempt| attempt.0).into(),
+                flag(is_final),
+                moved.map_or(-1.0, |reason| position(&MoveReason::ALL, &reason)),
+            ],
             Command::Retry(retry) => vec![
                 8.0,
                 retry.delay.as_millis(),
                 position(&RetryCause::ALL, &retry.cause),
                 retry.attempt.into(),
             ],
+            Command::Prepare { attempt } => vec![9.0, attempt.0.into()],
+            Command::Migrated { from, attempt, reason } => vec![
+                10.0,
+                attempt.0.into(),
+                position(&MoveReason::ALL, &reason),
+                from.0.into(),
+            ],
+            Command::Beat { attempt } => vec![11.0, attempt.0.into()],
+            Command::Retire { attempt } => vec![12.0, attempt.0.into()],
+            Command::Resort { fallback } => vec![13.0, flag(fallback)],
         })
     }
 
@@ -183,14 +262,7 @@ impl Core {
 
     /// Where the client stands: the position in the contract's list of states.
     pub fn state(&self) -> u8 {
-        match self.client.state() {
-            State::Idle => 0,
-            State::Connecting => 1,
-            State::Open => 2,
-            State::Reconnecting => 3,
-            State::Closing => 6,
-            State::Closed => 7,
-        }
+        position(&State::ALL, &self.client.state()) as u8
     }
 
     /// Whether a close code means that coming back is pointless.
@@ -208,7 +280,7 @@ impl Core {
         let overrides = Overrides {
             lost: lost.as_deref(),
             failures,
-            overloaded: None,
+            ..Overrides::default()
         };
         self.client
             .assess(Instant::from_millis(now), overrides, &mut self.assessment);
@@ -276,7 +348,8 @@ impl Core {
     }
 
     /// Where the client stands, for a report of a fault: the server (its position, or −1), milliseconds open, attempts,
-    /// failures of this episode, milliseconds to the next step; and of the list in force, milliseconds of age and since its
+    /// failures of this episode, milliseconds to the next step, milliseconds since anything was heard, why it is about to move
+    /// (or −1); and of the list in force, milliseconds of age and since its
     /// receipt, ttl, and whether it is fresh.
     pub fn status(&self, now: f64) -> Vec<f64> {
         let now = Instant::from_millis(now);
@@ -290,6 +363,10 @@ impl Core {
             client.attempts().into(),
             client.failures().into(),
             client.poll_timeout().map_or(f64::NAN, |at| at.since(now).as_millis()),
+            client.last_heard().map_or(f64::NAN, |at| now.since(at).as_millis()),
+            client
+                .leaving()
+                .map_or(-1.0, |(reason, _)| position(&MoveReason::ALL, &reason)),
         ];
         if let Some(in_force) = client.selector().in_force() {
             numbers.extend([
@@ -315,8 +392,6 @@ impl Core {
                 .client
                 .selector_mut()
                 .report_failure(key, cause, true, Instant::from_millis(now)),
-            // Trouble of our own costs no server its good name.
-            None if kind == "local" => {}
             None => return Err("unknown-kind".into()),
         }
         Ok(())
@@ -334,15 +409,17 @@ impl Core {
         Ok(())
     }
 
-    /// The names behind the numbers: of exclusions, reasons of decisions, causes of retries, reasons to leave an entry out.
+    /// The names behind the numbers: of exclusions, reasons of decisions, causes of retries, reasons to leave an entry out,
+    /// reasons to move.
     /// A semicolon parts the kinds, a comma the names.
     pub fn words() -> String {
         let mut words = String::new();
-        let kinds: [&dyn Fn(usize) -> Option<&'static str>; 4] = [
+        let kinds: [&dyn Fn(usize) -> Option<&'static str>; 5] = [
             &|at| Exclusion::ALL.get(at).map(|excluded| excluded.name()),
             &|at| Reason::ALL.get(at).map(|reason| reason.name()),
             &|at| RetryCause::ALL.get(at).map(|cause| cause.name()),
             &|at| DropReason::ALL.get(at).map(|why| why.code()),
+            &|at| MoveReason::ALL.get(at).map(|reason| reason.name()),
         ];
         for names in kinds {
             (0..).map_while(names).for_each(|name| {

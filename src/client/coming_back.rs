@@ -1,0 +1,273 @@
+//! After a loss: whose fault it was, who is out because of it, how long to wait, and the next decision.
+
+use core::mem;
+
+use super::{Client, Phase};
+use crate::cause::Cause;
+use crate::client::command::RetryCause;
+use crate::decision::Assessment;
+use crate::list::ServerKey;
+use crate::queue::Episode;
+use crate::selector::{Decision, Overrides, Reason};
+use crate::time::{Duration, Instant};
+
+/// An overloaded server's clients try another one, once, within this.
+const OVERLOAD_DETOUR: Duration = Duration::from_secs(2.0);
+/// While queueing, a list is asked for no more often than this, and than ten times a queue.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(1.0);
+const REFRESHES_PER_QUEUE: f64 = 10.0;
+pub(super) const REFRESH_JITTER: (f64, f64) = (0.8, 1.2);
+/// When the network is back or the machine has woken up, within this: an office full of them must not come at once.
+pub(super) const SOON: Duration = Duration::from_secs(1.0);
+/// The platform's word that there is no network puts an attempt off by no more than this: it is often wrong.
+const OFFLINE_PATIENCE: Duration = Duration::from_secs(30.0);
+
+/// What a look at the list is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// A newer list came while it waits its turn.
+    Queue,
+    /// Its turn has come.
+    Turn,
+    /// A pause is over.
+    Pause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Wait {
+    pub(super) until: Instant,
+    pub(super) what: WaitFor,
+    /// When to ask for a newer list meanwhile, and how often on average.
+    pub(super) refresh_at: Instant,
+    refresh_every: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WaitFor {
+    /// Its turn in the queue, worked out anew with every list.
+    Turn,
+    /// The detour around an overloaded server: goes without looking at the list again.
+    Detour,
+    /// A pause: nothing was eligible.
+    Pause,
+    /// A later task or a while, with nobody else in the way: the application wants to begin anew, or the trouble was ours.
+    Task,
+    /// The network.
+    Network,
+}
+
+impl Wait {
+    pub(super) fn new(until: Instant, what: WaitFor) -> Self {
+        Self {
+            until,
+            what,
+            refresh_every: Duration::ZERO,
+            refresh_at: Instant::NEVER,
+        }
+    }
+}
+
+impl Client {
+    /// Takes the step of the way back that is due. False if none is.
+    pub(super) fn come_back(&mut self, now: Instant, assessment: &mut Assessment) -> bool {
+        match self.phase {
+            Phase::Queueing(why) => {
+                let turn = self.queue(now, true, assessment);
+                self.retry(turn.since(now), why);
+            }
+            Phase::Waiting(wait) if now >= wait.until => {
+                let stale = self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now));
+                if matches!(wait.what, WaitFor::Turn | WaitFor::Pause) {
+                    self.fetch(now);
+                }
+                self.phase = match wait.what {
+                    WaitFor::Turn => Phase::Checking(Check::Turn),
+                    WaitFor::Pause => Phase::Checking(Check::Pause),
+                    WaitFor::Detour => Phase::Deciding,
+                    // Nobody knows how long ago it was last looked at.
+                    WaitFor::Task | WaitFor::Network if stale => {
+                        self.fetch(now);
+                        Phase::Checking(Check::Pause)
+                    }
+                    WaitFor::Task | WaitFor::Network => Phase::Listing,
+                };
+            }
+            Phase::Waiting(wait) if now >= wait.refresh_at => return self.refresh(now, wait),
+            Phase::Checking(_) if self.seeds.in_flight() => return false,
+            Phase::Checking(check) => self.go_or_wait_on(now, check, assessment),
+            Phase::Deciding => self.decide(now, assessment),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The present episode; begins one if all was well so far.
+    pub(super) fn episode(&mut self, now: Instant) -> &mut Episode {
+        let users_before = self.selector.listed_users(now);
+        let episode = self.episode.get_or_insert_with(|| Episode::new(now, &mut self.random));
+        episode.users_were(users_before);
+        episode
+    }
+
+    /// Writes down whose fault it was.
+    pub(super) fn blame(&mut self, now: Instant, server: ServerKey, why: RetryCause) {
+        if let RetryCause::Server(cause) = why
+            && cause != Cause::Local
+        {
+            self.episode(now);
+            self.selector.report_failure(server, cause, !self.seeds.all_fail(), now);
+        }
+    }
+
+    /// The table of causes: who is out, and what the wait is for.
+    pub(super) fn trouble(&mut self, now: Instant, server: ServerKey, why: RetryCause) {
+        self.blame(now, server, why);
+        self.departure = None;
+        self.detour_around = None;
+        match why {
+            RetryCause::Server(Cause::Local) => {
+                self.home = Some(server);
+                if self.online {
+                    let delay = self.own_trouble.failed(now, &mut self.random);
+                    self.wait(now, delay, WaitFor::Task, why);
+                } else {
+                    self.wait_for_network(now);
+                }
+            }
+            RetryCause::Server(Cause::Overload) => {
+                if mem::replace(&mut self.episode(now).overloaded, true) {
+                    self.go_to_the_back(now, why);
+                } else {
+                    self.detour_around = Some(server);
+                    let delay = self.random.jitter(OVERLOAD_DETOUR);
+                    self.wait(now, delay, WaitFor::Detour, why);
+                }
+            }
+            RetryCause::Server(_) => {
+                self.episode(now).queue_from(now);
+                self.phase = Phase::Queueing(why);
+            }
+            _ => {
+                let delay = self.credentials.failed(now, &mut self.random);
+                self.wait(now, delay, WaitFor::Task, why);
+            }
+        }
+    }
+
+    pub(super) fn go_to_the_back(&mut self, now: Instant, why: RetryCause) {
+        if let Some(episode) = &mut self.episode {
+            episode.send_to_back(&self.selector, now, &mut self.random);
+        }
+        self.phase = Phase::Queueing(why);
+    }
+
+    /// Waits for its turn in the queue, as the list in force has it. Meanwhile a newer list is asked for now and then:
+    /// for the first time at any point of the usual span, so that those who were thrown out together do not ask together.
+    fn queue(&mut self, now: Instant, first: bool, assessment: &mut Assessment) -> Instant {
+        self.weigh(now, Overrides::default(), assessment);
+        let Some(episode) = &self.episode else { return now };
+        let length = episode.length(&self.selector, assessment, now);
+        let list = self.selector.in_force().map(|in_force| &*in_force.list);
+        let wish = list.and_then(|list| list.retry_after);
+        let until = episode.turn(length, wish);
+        let (low, high) = if first { (0.0, 1.0) } else { REFRESH_JITTER };
+        // To stay away is to leave the seed alone as well.
+        let refresh_every = list.filter(|_| wish.is_none()).map(|list| {
+            let least = list.ttl.max(SHORTEST_REFRESH);
+            least.max(length / REFRESHES_PER_QUEUE)
+        });
+        let refresh_at = match refresh_every {
+            Some(every) => now + every * self.random.between(low, high),
+            None => Instant::NEVER,
+        };
+        self.phase = Phase::Waiting(Wait {
+            until,
+            what: WaitFor::Turn,
+            refresh_every: refresh_every.unwrap_or(Duration::ZERO),
+            refresh_at,
+        });
+        until
+    }
+
+    /// Asks for a newer list while waiting, if the one in force is older than its ttl.
+    fn refresh(&mut self, now: Instant, mut wait: Wait) -> bool {
+        if self.seeds.ready_at().is_none_or(|at| at > now) {
+            return false;
+        }
+        wait.refresh_at = now + wait.refresh_every * self.random.between(REFRESH_JITTER.0, REFRESH_JITTER.1);
+        self.phase = Phase::Waiting(wait);
+        if self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now)) {
+            self.fetch(now);
+        }
+        true
+    }
+
+    /// The list has been looked at: "not yet" means to wait on. But while the missing users stay away, the turn moves on as
+    /// time goes by, and each look finds it half as far ahead as the one before: what is left is not worth another look.
+    fn go_or_wait_on(&mut self, now: Instant, check: Check, assessment: &mut Assessment) {
+        let early = match check {
+            Check::Turn => SHORTEST_REFRESH,
+            Check::Queue | Check::Pause => Duration::ZERO,
+        };
+        if !self.has_list(now) {
+            self.phase = Phase::Listing;
+        } else if check == Check::Pause || self.queue(now, false, assessment) <= now + early {
+            self.phase = Phase::Deciding;
+        }
+    }
+
+    fn decide(&mut self, now: Instant, assessment: &mut Assessment) {
+        if !self.online && !self.postponed {
+            return self.wait_for_network(now);
+        }
+        self.assess(now, Overrides::default(), assessment);
+        let detour = self.detour_around.take().is_some();
+        let home = self.home.take().and_then(|server| self.homeward(server, assessment));
+        match home.or_else(|| self.draw(assessment)) {
+            Some(decision) => self.connect(now, decision),
+            None if detour => self.go_to_the_back(now, RetryCause::Server(Cause::Overload)),
+            None => self.nothing_eligible(now),
+        }
+    }
+
+    /// The trouble was ours: the server is likely to be well, and to remember us. But not if the list says otherwise.
+    fn homeward(&self, server: ServerKey, assessment: &Assessment) -> Option<Decision> {
+        let position = self.selector.in_force()?.list.position(server)?;
+        assessment.candidates.get(position).filter(|it| it.excluded.is_none())?;
+        let decision = self.selector.explain(position, assessment)?;
+        Some(Decision {
+            reason: Reason::Return,
+            ..decision
+        })
+    }
+
+    /// Ends a round: every server gets another chance, after a wait and with a new list. Where the list offers no server
+    /// at all, it may itself be wrong, and every second round tries one.
+    fn nothing_eligible(&mut self, now: Instant) {
+        let offers_any = self
+            .selector
+            .in_force()
+            .is_some_and(|in_force| in_force.list.offers_any());
+        if self.episode(now).next_round()
+            && !offers_any
+            && let Some(guess) = self.selector.guess(&mut self.random)
+        {
+            return self.connect(now, guess);
+        }
+        self.selector.memory.forgive();
+        if let Some(episode) = &mut self.episode {
+            let delay = episode.round_wait(&self.selector, now, &mut self.random);
+            self.wait(now, delay, WaitFor::Pause, RetryCause::NothingEligible);
+        }
+    }
+
+    fn wait_for_network(&mut self, now: Instant) {
+        self.postponed = true;
+        self.wait(now, OFFLINE_PATIENCE, WaitFor::Network, RetryCause::Server(Cause::Local));
+    }
+
+    fn wait(&mut self, now: Instant, delay: Duration, what: WaitFor, why: RetryCause) {
+        self.phase = Phase::Waiting(Wait::new(now + delay, what));
+        self.retry(delay, why);
+    }
+}

@@ -4,7 +4,9 @@ export type {
   DecisionEvent,
   DropEvent,
   ListEvent,
+  MigrateEvent,
   RetryEvent,
+  SocketCloseEvent,
   SocketErrorEvent,
   SocketState,
   StateChangeEvent,
@@ -19,7 +21,7 @@ export type {
   ServerList,
   ServerStatus,
 } from "./list.js";
-export type { BalancedWebSocketOptions, SelectorOptions } from "./options.js";
+export type { BalancedWebSocketOptions, HeartbeatOptions, SelectorOptions } from "./options.js";
 export type { Message, Overflow } from "./queue.js";
 export type { Circumstances, FailureKind, Moment, Selector } from "./selector.js";
 export type { ListDocument, SeedFunction, Source } from "./source.js";

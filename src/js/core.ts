@@ -1,5 +1,6 @@
 import type { Driver, WasmClass } from "./driver.js";
 import type { Server } from "./list.js";
+import type { Arrival, Opinions } from "./view.js";
 
 /** What the driver needs to know before it starts; times in milliseconds. */
 export interface Settings {
@@ -7,13 +8,36 @@ export interface Settings {
   seeds: number;
   /** Per seed (and, at 0, for a fixed list) what relative URLs resolve against. */
   bases: string[];
-  fixed: unknown;
+  fixed?: unknown;
+  /** A list for when no other can be had. */
+  fallback?: unknown;
+  /** The list of an earlier visit. */
+  cached?: Cached | undefined;
   seedTimeout: number;
+  refreshInterval: number;
+  credentialTimeout: number;
   connectTimeout: number;
   minUptime: number;
   closeTimeout: number;
-  randomSeed: number | undefined;
+  heartbeat?: { interval: number; timeout: number } | undefined;
+  silenceTimeout?: number | undefined;
+  linger: number;
+  flags: {
+    /** The application says where, and with which protocols, to connect. */
+    credentials?: boolean;
+    /** It prepares each connection. */
+    prepares?: boolean;
+    hedge?: boolean;
+    failback?: boolean;
+    rebalance?: boolean;
+  };
+  affinity?: string | undefined;
+  opinions?: Opinions;
+  randomSeed?: number | undefined;
 }
+
+/** A list as it was kept from an earlier visit, so many milliseconds ago. */
+export type Cached = Arrival & { ago: number };
 
 /** A seed's answer: the list as plain data, and the response it came in, if it came in one. */
 export interface Answer {
@@ -30,19 +54,37 @@ export interface Closure {
   errored: boolean;
   /** No other connection follows. */
   final: boolean;
-  /** What the WebSocket's constructor threw, if it did. */
-  cause?: unknown;
+  /** The next connection stands already, and follows at once. */
+  moved?: boolean;
+  /** What is known beyond that. */
+  error?: unknown;
+}
+
+/** Where to connect, and with which protocols. */
+export interface Credentials {
+  url: string;
+  protocols: string[];
 }
 
 /** What the driver asks of the face. None of it throws, except `dial`. */
 export interface Face {
   /** Asks a seed; the driver is told the outcome, once, in a later task. */
   ask(seed: number, request: number, signal: AbortSignal): void;
-  dial(url: string, server: Server): WebSocket;
+  /** Asks the application, if it wants to be asked. */
+  credentials: ((server: Server) => Promise<Credentials>) | undefined;
+  /** `beside`: there is a connection or an attempt that goes on meanwhile. */
+  dial(url: string, protocols: string[] | undefined, server: Server, beside: boolean): WebSocket;
+  prepare(socket: WebSocket, server: Server): Promise<unknown>;
   verdict(event: CloseEvent, final: boolean): boolean;
   changed(): void;
   opened(socket: WebSocket, server: Server): void;
+  migrated(socket: WebSocket, server: Server, reason: string): void;
+  /** Something arrived, on the connection or on one that it has replaced. */
+  message(event: MessageEvent): void;
+  beat(socket: WebSocket): void;
   closed(closure: Closure): void;
+  /** A list from a seed is in force. */
+  remember(list: Arrival): void;
   emit(type: string, detail: object): void;
 }
 

@@ -1,25 +1,27 @@
 // The driver: carries out what the core decides, with the platform's sockets, requests and timers, and decides nothing.
-// It imports nothing but types, so that the tests of the wasm can take it as it ships.
-import type { Closure, Face, Settings } from "./core.js";
-import type { Decision, DroppedEntry, ListSummary, Probability, Server, ServerStatus } from "./list.js";
+import { Clock } from "./clock.js";
+import type { Answer, Cached, Closure, Face, Settings } from "./core.js";
+import type { Server, ServerStatus } from "./list.js";
+import { type PageNews, watchPage } from "./page.js";
+import { type Arrival, CACHED, FALLBACK, GIVEN, orNull, View } from "./view.js";
 
 /** The core's export: numbers in, numbers out, as `src/web/core.rs` describes them. */
 export interface Wasm {
-  start(): void;
   take(
     now: number,
-    request: number,
+    from: number,
     length: number,
     numbers: Float64Array,
     text: string,
     age: number,
     maxAge: number,
+    received: number,
   ): boolean;
   listFailed(now: number, request: number, status: number, retryAfter: number): void;
-  opened(now: number, attempt: number): void;
+  tell(now: number, what: number, attempt: number): void;
+  heard(attempt: number, at: number): void;
+  asks(attempt: number): boolean;
   closed(now: number, attempt: number, code: number, reconnect: boolean): void;
-  close(now: number): void;
-  reconnect(now: number): void;
   poll(now: number): Float64Array | undefined;
   timeout(): number;
   state(): number;
@@ -37,23 +39,37 @@ export interface Wasm {
 
 /** The same as a class. */
 export interface WasmClass {
-  new (
-    randomSeed: number,
-    seeds: number,
-    seedTimeout: number,
-    connectTimeout: number,
-    minUptime: number,
-    closeTimeout: number,
-  ): Wasm;
+  new (randomSeed: number, seeds: number, settings: Float64Array, flags: number, affinity?: string): Wasm;
   isFinal(code: number): boolean;
   words(): string;
 }
 
+/** What the core can be told by a number alone. */
+const START = 0;
+const DIALED = 1;
+const NO_CREDENTIALS = 2;
+const OPENED = 3;
+const PREPARED = 4;
+const UNPREPARED = 5;
+const CLOSE = 6;
+const RECONNECT = 7;
+const MIGRATE = 8;
+const REFRESH = 9;
+const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12 };
+
+// States, as far as they matter here.
+const OPEN = 2;
+const MIGRATING = 4;
+const CLOSING = 6;
+
+/** What the core says: its kind, then what it needs. */
+type Command = [kind: number, id: number, number, number];
+
+/** Whichever attempt it is. */
+const ANY = -1;
+
 /** The longest delay that `setTimeout` takes for what it is; a longer wait is slept in parts. */
 const LONGEST_TIMER = 2_147_483_647;
-
-/** How many numbers the core gives for each server. */
-const COLUMNS = 11;
 
 /** How a connection ends that is given up without a closing handshake. */
 const ABNORMAL: Closure = { code: 1006, reason: "", wasClean: false, errored: true, final: false };
@@ -63,6 +79,9 @@ export function randomSeed(): number {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number];
   return high * 2 ** 32 + low;
 }
+
+/** Whether the page is one in which browsers refuse `ws:` to other machines. */
+export const isSecurePage = (): boolean => !!globalThis.origin?.startsWith("https:");
 
 /** Hears nothing: where sockets are emitters (`ws`), an error that nobody listens to is thrown. */
 const deaf = (): void => {};
@@ -76,287 +95,166 @@ function endSocket(socket: WebSocket, ...farewell: [code?: number, reason?: stri
   }
 }
 
-/** The core has a limit of its own, and says what it left out; there is no need to write out more. */
-const MOST_ENTRIES = 10_000;
-
-/** URLs of the usual kind, which the platform's parser would give back as they are: it takes longer than all the rest. */
-const ABSOLUTE = /^wss?:\/\/([a-z][a-z0-9-]*\.)*[a-z][a-z0-9-]*(:[1-9]\d{3})?\/[\w/-]*$/;
-
-/**
- * A document written out value by value, as `src/web/wire.rs` reads it: numbers, and one text of all strings. Throws what
- * getters of the application throw.
- */
-function flatten(list: object, entries: unknown[], base: string | undefined): [Float64Array, string] {
-  const numbers: number[] = [];
-  const texts: string[] = [];
-  const put = (value: unknown): void => {
-    let number = -5;
-    if (typeof value === "number") {
-      if (value >= 0) number = value;
-    } else if (typeof value === "string") {
-      number = -4;
-      texts.push(value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value);
-    } else if (typeof value === "boolean") {
-      number = value ? -3 : -2;
-    } else if (value == null) {
-      number = -1;
-    }
-    numbers.push(number);
-  };
-  const { version, age, ttl, retryAfter } = list as Record<string, unknown>;
-  [version, age, ttl, retryAfter].forEach(put);
-  for (const entry of entries.slice(0, MOST_ENTRIES)) {
-    const known = typeof entry === "object" && entry && !Array.isArray(entry);
-    const { url, id, available, users, priority, capacity, weight, draining, connectRate } = (
-      known ? entry : {}
-    ) as Record<string, unknown>;
-    if (typeof url === "string" && url) {
-      try {
-        put(ABSOLUTE.test(url) && !url.includes("xn--") ? url : new URL(url, base).href);
-      } catch {
-        numbers.push(-5);
-      }
-    } else {
-      numbers.push(known ? -1 : -6);
-    }
-    put(id);
-    put(available);
-    put(users);
-    put(priority);
-    put(capacity);
-    put(weight);
-    put(draining);
-    put(connectRate);
-  }
-  return [Float64Array.from(numbers), texts.join("\0")];
-}
-
-type Six = [number, number, number, number, number, number];
-
-/** The list in force and the core's view of it, as objects. */
-export class View {
-  readonly #core: Wasm;
-  readonly #exclusions: string[];
-  readonly #reasons: string[];
-  readonly causes: string[];
-  readonly #drops: string[];
-  /** The entries as they were written: what the core does not know is the application's. */
-  #entries: object[] = [];
-  #ids: string[] = [];
-  version: unknown;
-  /** What was left out of the last document, usable or not. */
-  dropped: DroppedEntry[] = [];
-
-  constructor(core: Wasm, words: string) {
-    this.#core = core;
-    const kinds = words.split(";").map((names) => names.split(","));
-    [this.#exclusions, this.#reasons, this.causes, this.#drops] = kinds as [string[], string[], string[], string[]];
-  }
-
-  /** Has the core take in a document, and says what became of it. Undefined if it was ignored; throws what the core throws. */
-  take(
-    now: number,
-    request: number,
-    document: unknown,
-    base: string | undefined,
-    age = NaN,
-    maxAge = NaN,
-  ): (ListSummary & { ttl: number; age: number | null; version: unknown }) | undefined {
-    const list = (document ?? {}) as { servers?: unknown; version?: unknown };
-    const entries = Array.isArray(document) ? document : list.servers;
-    if (!Array.isArray(entries)) throw "list-invalid";
-    const [numbers, text] = flatten(list, entries, base || undefined);
-    this.dropped = [];
-    try {
-      if (!this.#core.take(now, request, entries.length, numbers, text, age, maxAge)) return undefined;
-    } catch (code) {
-      this.#readSummary();
-      throw code;
-    }
-    this.#entries = entries;
-    this.#ids = [];
-    this.version = list.version;
-    const [servers, ttl, made] = this.#readSummary();
-    return { servers, dropped: this.dropped, ttl, age: orNull(made), version: this.version };
-  }
-
-  #readSummary(): [number, number, number] {
-    const [servers, ttl, age, ...left] = this.#core.summary() as unknown as [number, number, number, ...number[]];
-    for (let at = 0; at < left.length; at += 2) {
-      this.dropped.push({ index: left[at] as number, code: this.#drops[left[at + 1] as number] as string });
-    }
-    return [servers, ttl, age];
-  }
-
-  /** Every server, as last assessed: `make` finds its numbers from an offset on. */
-  #each<T>(now: number, make: (numbers: Float64Array, from: number, position: number) => T): T[] {
-    const numbers = this.#core.servers(now);
-    return Array.from({ length: numbers.length / COLUMNS }, (_, position) =>
-      make(numbers, position * COLUMNS, position),
-    );
-  }
-
-  #server(numbers: Float64Array, from: number, position: number): Server {
-    const [entry, users, capacity, weight, priority, flags] = numbers.subarray(from, from + 6) as unknown as Six;
-    return {
-      ...this.#entries[entry],
-      id: this.#id(position),
-      url: this.#core.url(position) as string,
-      available: !!(flags & 1),
-      draining: !!(flags & 2),
-      users,
-      priority,
-      capacity,
-      weight,
-    };
-  }
-
-  #probability(numbers: Float64Array, from: number, position: number): Probability {
-    const excluded = this.#exclusions[numbers[from + 7] as number];
-    const view: Probability = { id: this.#id(position), probability: numbers[from + 6] as number };
-    if (excluded) view.excluded = excluded;
-    return view;
-  }
-
-  #id(position: number): string {
-    this.#ids[position] ??= this.#core.id(position) as string;
-    return this.#ids[position];
-  }
-
-  probabilities(now: number): Probability[] {
-    return this.#each(now, (...row) => this.#probability(...row));
-  }
-
-  statuses(now: number): ServerStatus[] {
-    return this.#each(now, (numbers, from, position) => {
-      const server = this.#server(numbers, from, position);
-      const [lost, ejectedFor, ejections] = numbers.subarray(from + 8) as unknown as Six;
-      return {
-        ...server,
-        // An entry's own field of this name is not ours.
-        excluded: undefined,
-        ...this.#probability(numbers, from, position),
-        utilisation: (server.users as number) / (server.capacity as number),
-        health: { lost: !!lost, ejectedFor, ejections },
-      };
-    });
-  }
-
-  /** The decision in a draw's numbers, explained by the assessment that it was drawn from. */
-  decision(now: number, [position, group, probability, reason]: Iterable<number>): Decision {
-    const at = position as number;
-    return {
-      server: this.#server(this.#core.servers(now), at * COLUMNS, at),
-      group: group as number,
-      probability: probability as number,
-      probabilities: this.probabilities(now),
-      reason: this.#reasons[reason as number] as string,
-    };
-  }
-}
-
-const orNull = (number: number | undefined): number | null =>
-  number === undefined || Number.isNaN(number) ? null : number;
-
-/** The attempt or connection that there is. */
+/** An attempt, and the connection that comes of it. */
 interface Link {
   attempt: number;
-  socket: WebSocket;
   server: Server;
+  /** Not there while the application looks for credentials. */
+  socket?: WebSocket;
   /** `error` comes before `close`: also where an attempt fails and the browser (Firefox) fires none. */
   errored: boolean;
+  /** When something arrived last, as the platform stamped it, and as the core was last told. */
+  heard: number;
+  told: number;
 }
 
-/** One connection, from its start to its end. */
+/** A request to a seed. */
+interface Asked {
+  seed: number;
+  abort: AbortController;
+}
+
+/** One connection that chooses its own server, from its start to its end. */
 export class Driver {
   readonly #Wasm: WasmClass;
   readonly #core: Wasm;
   readonly #view: View;
   readonly #face: Face;
   readonly #bases: string[];
-  #link: Link | undefined;
-  /** How the last connection ended, until the application has been told. */
-  #closing: Closure | undefined;
+  readonly #clock = new Clock();
+  readonly #links = new Map<number, Link>();
+  readonly #requests = new Map<number, Asked>();
+  #unwatch: (() => void) | undefined;
+  /** How an attempt or a connection ended, until the application has been told. */
+  #closing: { attempt: number; closure: Closure } | undefined;
   /** What the application gave to `close()`. */
   #farewell: [code?: number, reason?: string] = [];
-  #request: AbortController | undefined;
-  /** The request made last, the seed it went to, and what was wrong with the answer, if that is known. */
-  #asked = 0;
-  #seed = 0;
+  /** What was wrong with the last answer, if that is known. */
   #seedError: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakeAt = Infinity;
   /** Commands are being carried out further up the stack: what comes in meanwhile leaves the rest to it. */
   #pumping = false;
+  /** The page is being put to sleep: what ends now has not been ended by its server. */
+  #asleep = false;
 
-  /** Idle. Throws a code if a fixed list is given that cannot be used. */
+  /** Idle. Throws a code if a fixed list, or the fallback, is given and cannot be used. */
   constructor(Wasm: WasmClass, face: Face, settings: Settings) {
-    const { seeds, bases, fixed, seedTimeout, connectTimeout, minUptime, closeTimeout } = settings;
+    const { bases, fixed, fallback, cached, heartbeat, flags } = settings;
     this.#Wasm = Wasm;
     this.#face = face;
     this.#bases = bases;
     this.#core = new Wasm(
       settings.randomSeed ?? randomSeed(),
-      seeds,
-      seedTimeout,
-      connectTimeout,
-      minUptime,
-      closeTimeout,
+      settings.seeds,
+      Float64Array.of(
+        settings.seedTimeout,
+        settings.refreshInterval,
+        flags.credentials ? settings.credentialTimeout : NaN,
+        settings.connectTimeout,
+        settings.minUptime,
+        settings.closeTimeout,
+        heartbeat?.interval ?? NaN,
+        heartbeat?.timeout ?? NaN,
+        settings.silenceTimeout ?? NaN,
+        settings.linger,
+      ),
+      [
+        flags.prepares,
+        flags.hedge,
+        flags.failback,
+        flags.rebalance,
+        globalThis.navigator?.userAgent?.includes("Firefox/"),
+        isSecurePage(),
+      ].reduce((bits, flag, bit) => bits | (+!!flag << bit), 0),
+      settings.affinity,
     );
-    this.#view = new View(this.#core, Wasm.words());
-    if (fixed !== undefined) this.#take(0, fixed, bases[0]);
+    this.#view = new View(this.#core, Wasm.words(), settings.opinions);
+    try {
+      if (fallback) this.#view.take(this.#clock.now(), FALLBACK, { document: fallback, base: undefined });
+      if (fixed !== undefined) this.#take(GIVEN, { document: fixed, base: bases[0] });
+      else if (cached) this.#recall(cached);
+    } catch (code) {
+      this.#core.free();
+      throw code;
+    }
   }
 
   start(): void {
-    this.#core.start();
-    this.#pump();
+    this.#unwatch = watchPage((news) => this.#hear(news));
+    this.#tell(START);
   }
 
   /** Closes for good; the arguments are those of `WebSocket.close()`, checked. */
   close(code: number | undefined, reason: string): void {
     this.#farewell = code === undefined ? [] : [code, reason];
-    const now = performance.now();
-    this.#core.close(now);
+    const now = this.#clock.now();
+    this.#core.tell(now, CLOSE, 0);
     // At the same moment, so that the end comes in a later task, however long this one takes.
     this.#pump(now);
   }
 
   /** Drops the present connection, attempt or wait, and decides anew. */
   reconnect(): void {
+    const state = this.#core.state();
     // Not if the connection has ended by itself, and the application does not know yet.
-    if (this.#core.state() === 2) this.#closing ??= { ...ABNORMAL, code: 1000, wasClean: true, errored: false };
-    this.#core.reconnect(performance.now());
-    this.#pump();
+    if (state === OPEN || state === MIGRATING) {
+      this.#closing ??= { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
+    }
+    this.#tell(RECONNECT);
+  }
+
+  /** Moves to another server, without a gap. */
+  migrate(): void {
+    this.#tell(MIGRATE);
+  }
+
+  /** Asks for the list now. */
+  refresh(): void {
+    this.#tell(REFRESH);
+  }
+
+  /** A list of the application's. Throws a code if it cannot be used. */
+  update(document: unknown, base: string | undefined): void {
+    try {
+      this.#take(GIVEN, { document, base });
+    } finally {
+      this.#pump();
+    }
   }
 
   /** A seed has answered. */
-  answered(request: number, response: Response | undefined, document: unknown): void {
+  answered(request: number, { response, document }: Answer): void {
+    const asked = this.#requests.get(request);
+    if (!asked) return;
     const header = (name: string): string => response?.headers?.get(name) ?? "";
     if (response && !response.ok) {
       const wish = header("retry-after");
-      const { status } = response;
       // A number of seconds, or a date.
       const seconds = /^\d+$/.test(wish) ? +wish : (Date.parse(wish) - Date.now()) / 1000;
-      this.#listFailed(request, status, undefined, seconds);
+      this.#listFailed(request, response.status, undefined, seconds);
     } else {
+      const arrival: Arrival = {
+        document,
+        base: response?.url || this.#bases[asked.seed],
+        age: Number.parseInt(header("age"), 10),
+        maxAge: Number(/(?:^|[\s,])max-age=(\d+)/i.exec(header("cache-control"))?.[1]),
+      };
       try {
-        this.#take(
-          request,
-          document,
-          response?.url || this.#bases[this.#seed],
-          Number.parseInt(header("age"), 10),
-          Number(/(?:^|[\s,])max-age=(\d+)/i.exec(header("cache-control"))?.[1]),
-        );
+        this.#take(request, arrival, asked.seed);
       } catch (code) {
         this.#listFailed(request, 200, code as string);
       }
     }
+    this.#requests.delete(request);
     this.#pump();
   }
 
   /** A seed could not be asked, or its answer not be read. */
   unanswered(request: number, code: string): void {
-    this.#listFailed(request, code.startsWith("list-") ? 200 : 0, code);
+    if (!this.#requests.has(request)) return;
+    this.#listFailed(request, /^(list|parse)-/.test(code) ? 200 : 0, code);
+    this.#requests.delete(request);
     this.#pump();
   }
 
@@ -366,17 +264,21 @@ export class Driver {
   }
 
   servers(): ServerStatus[] {
-    const now = performance.now();
+    const now = this.#clock.now();
     this.#core.assess(now);
     return this.#view.statuses(now);
   }
 
   snapshot(): object {
-    const [server, openFor, attempts, failures, nextStepIn, ...list] = this.#core.status(performance.now());
+    const [server, openFor, attempts, failures, nextStepIn, heardAgo, move, ...list] = this.#core.status(
+      this.#clock.now(),
+    );
     const [age, receivedAgo, ttl, fresh] = list;
     return {
       server: this.#core.id(server as number) ?? null,
       openFor: orNull(openFor),
+      heardAgo: orNull(heardAgo),
+      leaving: this.#view.moves[move as number] ?? null,
       attempts,
       failures,
       nextStepIn: orNull(nextStepIn),
@@ -385,103 +287,203 @@ export class Driver {
     };
   }
 
-  /** Leaves nothing behind: no socket, no request, no timer, no memory of the core's. */
+  /** Leaves nothing behind: no socket, no request, no timer, no listener, no memory of the core's. */
   free(): void {
+    this.#unwatch?.();
     clearTimeout(this.#timer);
-    this.#request?.abort();
-    this.#abandon();
+    for (const { abort } of this.#requests.values()) abort.abort();
+    for (const attempt of [...this.#links.keys()]) this.#abandon(attempt);
     this.#core.free();
   }
 
-  #pump(now = performance.now()): void {
+  #tell(what: number, attempt = 0): void {
+    this.#core.tell(this.#clock.now(), what, attempt);
+    this.#pump();
+  }
+
+  #hear(news: PageNews): void {
+    this.#asleep = news === "asleep";
+    const what = NEWS[news];
+    // To be shown again is to look at the clock, which pumping does.
+    if (what === undefined) this.#pump();
+    else this.#tell(what);
+  }
+
+  #pump(now = this.#clock.now()): void {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
+      for (const link of this.#links.values()) {
+        if (link.heard > link.told) {
+          link.told = link.heard;
+          this.#core.heard(link.attempt, this.#clock.at(link.heard));
+        }
+      }
       for (;;) {
         const command = this.#core.poll(now);
         if (!command) break;
-        this.#carryOut(command as unknown as [number, number, number, number]);
+        this.#carryOut(command as unknown as Command);
       }
+      // Of what nobody has asked for, nobody is to be told.
+      this.#closing = undefined;
     } finally {
       this.#pumping = false;
     }
     this.#setTimer();
   }
 
-  #carryOut([kind, id, ...rest]: [number, number, number, number]): void {
+  #carryOut([kind, id, ...rest]: Command): void {
     const face = this.#face;
-    const link = this.#link;
+    const link = this.#links.get(id);
+    const socket = link?.socket;
     if (kind === 0) {
       face.changed();
     } else if (kind === 1) {
-      this.#request = new AbortController();
-      this.#asked = id;
-      this.#seed = rest[0];
-      this.#seedError = undefined;
-      face.ask(this.#seed, id, this.#request.signal);
+      const asked = { seed: rest[0], abort: new AbortController() };
+      this.#requests.set(id, asked);
+      face.ask(asked.seed, id, asked.abort.signal);
     } else if (kind === 2) {
-      this.#request?.abort();
+      this.#requests.get(id)?.abort.abort();
+      this.#requests.delete(id);
     } else if (kind === 3) {
       this.#connect(id, rest);
     } else if (kind === 4) {
-      if (link) face.opened(link.socket, link.server);
+      if (link && socket) face.opened(socket, link.server);
     } else if (kind === 5) {
-      if (link) endSocket(link.socket, ...this.#farewell);
+      if (socket) endSocket(socket, ...this.#farewell);
     } else if (kind === 6) {
-      this.#abandon();
+      this.#abandon(id);
     } else if (kind === 7) {
-      const closing = this.#closing ?? ABNORMAL;
-      this.#closing = undefined;
-      face.closed({ ...closing, final: !!id });
-    } else {
+      this.#lost(id, rest);
+    } else if (kind === 8) {
       const [cause, attempt] = rest;
       const name = this.#view.causes[cause] as string;
       const code = name.startsWith("seed-") ? (this.#seedError ?? name) : undefined;
       this.#seedError = undefined;
       const dropped = code === "list-empty" && { dropped: this.#view.dropped };
       face.emit("retry", { delay: id, cause: name, attempt, ...(code && { code }), ...dropped });
+    } else if (kind === 9) {
+      if (link && socket) this.#prepare(link, socket);
+    } else if (kind === 10) {
+      if (link && socket) face.migrated(socket, link.server, this.#view.moves[rest[0]] as string);
+    } else if (kind === 11) {
+      if (socket) face.beat(socket);
+    } else if (kind === 12) {
+      // It has been replaced: the application's farewell is not for this one.
+      if (socket) endSocket(socket, 1000);
+    } else {
+      face.emit("list", { ...this.#view.resort(id ? FALLBACK : CACHED), seed: null });
     }
   }
 
-  #connect(attempt: number, numbers: number[]): void {
-    const now = performance.now();
-    const decision = this.#view.decision(now, numbers);
+  #lost(attempt: number, [final, move]: number[]): void {
+    const moved = this.#view.moves[move as number];
+    let closure = ABNORMAL;
+    if (moved) {
+      closure = { code: 1012, reason: moved, wasClean: true, errored: false, final: false, moved: true };
+    } else if (this.#closing?.attempt === attempt || this.#closing?.attempt === ANY) {
+      closure = this.#closing.closure;
+      this.#closing = undefined;
+    }
+    this.#face.closed({ ...closure, final: !!final });
+  }
+
+  #connect(attempt: number, [beside, ...numbers]: number[]): void {
+    const decision = this.#view.decision(this.#clock.now(), numbers);
     const { server } = decision;
     this.#face.emit("decision", decision);
     // A listener may have closed.
-    if (this.#core.state() >= 6) return;
-    let socket: WebSocket;
-    try {
-      socket = this.#face.dial(server.url, server);
-    } catch (cause) {
-      this.#closing = { ...ABNORMAL, cause };
-      this.#core.closed(now, attempt, ABNORMAL.code, true);
+    if (this.#core.state() >= CLOSING) return;
+    const link: Link = { attempt, server, errored: true, heard: 0, told: 0 };
+    this.#links.set(attempt, link);
+    const { credentials } = this.#face;
+    const dial = (url: string, protocols: string[] | undefined): void => this.#dial(link, url, protocols, !!beside);
+    if (!credentials) {
+      dial(server.url, undefined);
       return;
     }
-    const link: Link = { attempt, socket, server, errored: true };
-    this.#link = link;
+    credentials(server).then(
+      ({ url, protocols }) => {
+        if (this.#links.get(attempt) !== link) return;
+        this.#core.tell(this.#clock.now(), DIALED, attempt);
+        dial(url, protocols);
+        this.#pump();
+      },
+      (error) => this.#failed(link, NO_CREDENTIALS, error),
+    );
+  }
+
+  #dial(link: Link, url: string, protocols: string[] | undefined, beside: boolean): void {
+    const { attempt, server } = link;
+    let socket: WebSocket;
+    try {
+      socket = this.#face.dial(url, protocols, server, beside);
+    } catch (error) {
+      this.#links.delete(attempt);
+      this.#closing = { attempt, closure: { ...ABNORMAL, error } };
+      this.#core.closed(this.#clock.now(), attempt, ABNORMAL.code, true);
+      return;
+    }
+    link.socket = socket;
     socket.onopen = () => {
       link.errored = false;
-      this.#core.opened(performance.now(), attempt);
-      this.#pump();
+      this.#tell(OPENED, attempt);
+    };
+    this.#listen(link, socket);
+  }
+
+  #listen(link: Link, socket: WebSocket): void {
+    const { attempt } = link;
+    const face = this.#face;
+    // While it is being prepared, what arrives goes to the application alone.
+    socket.onmessage = (event) => {
+      link.heard = event.timeStamp || performance.now();
+      face.message(event);
     };
     socket.onerror = () => {
       link.errored = true;
     };
     socket.onclose = (event) => {
       const { code, reason, wasClean } = event;
-      this.#abandon();
-      this.#closing = { code, reason, wasClean, errored: link.errored, final: false };
-      const reconnect = this.#face.verdict(event, this.#Wasm.isFinal(code));
-      this.#core.closed(performance.now(), attempt, code, reconnect);
+      this.#abandon(attempt);
+      const now = this.#clock.now();
+      if (this.#asleep) this.#core.tell(now, NEWS.wake as number, 0);
+      const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored, final: false } };
+      this.#closing = closing;
+      const reconnect = !this.#core.asks(attempt) || face.verdict(event, this.#Wasm.isFinal(code));
+      // The application may have done something that told it already, and is not told twice: that is up to the core.
+      this.#closing = closing;
+      this.#core.closed(now, attempt, code, reconnect);
       this.#pump();
     };
   }
 
-  /** Leaves the socket to its end: nothing of it is heard any more. */
-  #abandon(): void {
-    const socket = this.#link?.socket;
-    this.#link = undefined;
+  #prepare(link: Link, socket: WebSocket): void {
+    socket.onmessage = null;
+    this.#face.prepare(socket, link.server).then(
+      () => {
+        if (this.#links.get(link.attempt) !== link) return;
+        // The application may have set handlers of its own.
+        this.#listen(link, socket);
+        this.#tell(PREPARED, link.attempt);
+      },
+      (error) => this.#failed(link, UNPREPARED, error),
+    );
+  }
+
+  /** The application could not do its part in an attempt. */
+  #failed(link: Link, what: number, error: unknown): void {
+    const { attempt } = link;
+    if (this.#links.get(attempt) !== link) return;
+    if (what === NO_CREDENTIALS) this.#links.delete(attempt);
+    this.#closing = { attempt, closure: { ...ABNORMAL, error } };
+    this.#tell(what, attempt);
+  }
+
+  /** Leaves a socket to its end: nothing of it is heard any more. */
+  #abandon(attempt: number): void {
+    const socket = this.#links.get(attempt)?.socket;
+    this.#links.delete(attempt);
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.onerror = deaf;
@@ -489,17 +491,27 @@ export class Driver {
     }
   }
 
-  #take(request: number, document: unknown, base: string | undefined, age?: number, maxAge?: number): void {
-    const seed = this.#seed;
-    const list = this.#view.take(performance.now(), request, document, base, age, maxAge);
-    if (list) this.#face.emit("list", { ...list, seed });
+  /** Takes in a list, and tells of it if it is in force now. */
+  #take(from: number, arrival: Arrival, seed: number | null = null, received?: number): void {
+    const list = this.#view.take(this.#clock.now(), from, arrival, received);
+    if (!list) return;
+    if (from > 0) this.#face.remember(arrival);
+    this.#face.emit("list", { ...list, seed });
+  }
+
+  /** Takes in the list of an earlier visit, if it can be used: if not, it is as if there were none. */
+  #recall({ ago, ...arrival }: Cached): void {
+    try {
+      this.#take(CACHED, arrival, null, this.#clock.now() - ago);
+    } catch {
+      // A seed will be asked anyway.
+    }
   }
 
   /** `code`: where it says more than the cause of the retry will. */
   #listFailed(request: number, status: number, code: string | undefined, retryAfter = NaN): void {
-    // A request that was given up may fail late, when the next one is under way.
-    if (request === this.#asked) this.#seedError = code;
-    this.#core.listFailed(performance.now(), request, status, retryAfter);
+    this.#seedError = code;
+    this.#core.listFailed(this.#clock.now(), request, status, retryAfter);
   }
 
   #setTimer(): void {
@@ -508,7 +520,7 @@ export class Driver {
     this.#wakeAt = at;
     clearTimeout(this.#timer);
     if (at < Infinity) {
-      const delay = Math.min(Math.max(Math.ceil(at - performance.now()), 0), LONGEST_TIMER);
+      const delay = Math.min(Math.max(Math.ceil(at - this.#clock.now()), 0), LONGEST_TIMER);
       this.#timer = setTimeout(() => {
         this.#wakeAt = Infinity;
         this.#pump();

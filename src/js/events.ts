@@ -1,5 +1,5 @@
 import type { EvenkeelError } from "./errors.js";
-import type { Decision, DroppedEntry, ListSummary } from "./list.js";
+import type { Decision, DroppedEntry, ListSummary, Server } from "./list.js";
 import type { Message } from "./queue.js";
 
 /** What a socket is doing. */
@@ -37,8 +37,33 @@ export interface ListEvent extends Event, ListSummary {
   /** How long the list may be relied on, in seconds. */
   readonly ttl: number;
   readonly dropped: DroppedEntry[];
-  /** Which seed it is from, by its position in the first argument. */
-  readonly seed: number;
+  /** Which seed it is from, by its position in the first argument; null: from elsewhere. */
+  readonly seed: number | null;
+}
+
+/** `close`: a connection or an attempt has ended. */
+export interface SocketCloseEvent extends CloseEvent {
+  /** It was left for another one, which stands already: `open` follows at once. `reason` says why. */
+  readonly moved: boolean;
+  /**
+   * Bytes that were handed to the browser, and after which nothing has arrived: they may or may not have reached the
+   * server.
+   */
+  readonly handedOver: number;
+}
+
+/** `migrate`: the connection is another one, prepared as the one before was. */
+export interface MigrateEvent extends Event {
+  readonly from: Server;
+  readonly to: Server;
+  /**
+   * The list asks to leave (`drain`), a better group has room again (`failback`), the server had more than its part
+   * (`rebalance`), the clients of the key meet elsewhere (`affinity`), `migrate()` was called (`requested`), nobody could
+   * tell whether the connection had outlived a sleep (`wake`), or the new one was lost at once (`return`).
+   */
+  readonly reason: "drain" | "failback" | "rebalance" | "affinity" | "requested" | "wake" | "return" | (string & {});
+  /** As of a `close` event: of the connection before, which goes on delivering for a while. */
+  readonly handedOver: number;
 }
 
 /** `decision`: a server was chosen. */
@@ -70,10 +95,11 @@ export interface BalancedWebSocketEventMap {
   open: Event;
   message: MessageEvent;
   error: SocketErrorEvent;
-  close: CloseEvent;
+  close: SocketCloseEvent;
   statechange: StateChangeEvent;
   list: ListEvent;
   decision: DecisionEvent;
+  migrate: MigrateEvent;
   retry: RetryEvent;
   drop: DropEvent;
 }
@@ -82,5 +108,8 @@ export interface BalancedWebSocketEventMap {
 export const makeEvent = (type: string, fields?: object): Event => Object.assign(new Event(type), fields);
 
 /** A `CloseEvent`, or where the platform has none (Node before 23) an event that looks like one. */
-export const makeCloseEvent = (init: { code: number; reason: string; wasClean: boolean }): Event =>
-  typeof CloseEvent === "function" ? new CloseEvent("close", init) : makeEvent("close", init);
+export const makeCloseEvent = (
+  init: { code: number; reason: string; wasClean: boolean },
+  more: { moved: boolean; handedOver: number },
+): Event =>
+  Object.assign(typeof CloseEvent === "function" ? new CloseEvent("close", init) : makeEvent("close", init), more);

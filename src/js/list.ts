@@ -54,7 +54,7 @@ export interface Probability {
   /** 0 to 1. */
   probability: number;
   /** Why the server cannot be chosen now. */
-  excluded?: "unavailable" | "draining" | "lost" | "ejected" | "overloaded" | (string & {}) | undefined;
+  excluded?: "unavailable" | "draining" | "lost" | "ejected" | "overloaded" | "current" | (string & {}) | undefined;
 }
 
 /** A server of the list in force as this client sees it. */
@@ -83,12 +83,16 @@ export interface Decision {
   probabilities: Probability[];
   /**
    * How that group came to be drawn: it is the best (`preferred`), the better ones have too little room (`spill`) or no
-   * eligible server (`failover`), or the list offers no server at all and may be wrong (`guess`).
+   * eligible server (`failover`), the list offers no server at all and may be wrong (`guess`), or the trouble was our own,
+   * and it is the server from before (`return`).
    */
-  reason: "preferred" | "spill" | "failover" | "guess" | (string & {});
+  reason: "preferred" | "spill" | "failover" | "guess" | "return" | (string & {});
 }
 
-/** An entry of a list that could not be used, by its position. */
+/**
+ * An entry of a list that could not be used, by its position; or, with the code `url-credentials`, one that is used without
+ * the user name and password in its URL.
+ */
 export interface DroppedEntry {
   index: number;
   code: string;

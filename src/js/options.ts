@@ -1,5 +1,25 @@
 import { EvenkeelError } from "./errors.js";
+import type { Server, ServerEntry } from "./list.js";
 import type { Overflow } from "./queue.js";
+import type { ListDocument } from "./source.js";
+
+/** What may be sent by a WebSocket. */
+export type Sendable = string | BufferSource | Blob;
+
+/** A ping of the application's own: what browsers send and answer by themselves, pages never see. */
+export interface HeartbeatOptions {
+  /** What to send, or a function giving it each time. */
+  message: Sendable | (() => Sendable);
+  /**
+   * Which messages are answers, and are kept from the application: this text, or those for which the function is true.
+   * Default: none. Every message counts as a sign of life, an answer or not.
+   */
+  reply?: string | ((data: unknown) => boolean) | undefined;
+  /** How often. Default: 25,000, as many proxies close connections that were quiet for 30 s or a minute. */
+  interval?: number | undefined;
+  /** How long anything at all may take to arrive after it. Default: 10,000, which only a broken network exceeds. */
+  timeout?: number | undefined;
+}
 
 /** The options of `BalancedWebSocket`. Times are in milliseconds. */
 export interface BalancedWebSocketOptions {
@@ -13,6 +33,74 @@ export interface BalancedWebSocketOptions {
    * request (a rejection is a failed request). Its `signal` is not used. Default: nothing.
    */
   request?: RequestInit | ((seed: string) => RequestInit | Promise<RequestInit>) | undefined;
+  /**
+   * Reads a list in another format: the text of an answer, and the answer, to what `server-list.schema.json` describes.
+   * Default: `JSON.parse`.
+   */
+  parse?: ((body: string, response: Response) => ListDocument | Promise<ListDocument>) | undefined;
+  /**
+   * How often the list is fetched while connected, ± 20 %; false: never. Default: 60,000: often enough to leave a draining
+   * server, or to come home, within a minute or two; a hundred requests a second for each 6,000 clients.
+   */
+  refreshInterval?: number | false | undefined;
+  /**
+   * Where the last list is kept for the next visit, in the storage of the page's origin; false: nowhere.
+   * Default: a key made of the seeds' URLs. Lists from functions are not kept unless a key is given.
+   */
+  cache?: string | false | undefined;
+  /** `ws:` or `wss:` URLs to use as long as no list can be had at all. Default: none. */
+  fallback?: string | URL | readonly (string | URL)[] | undefined;
+  /**
+   * Where a list may send the client, and a seed redirect it: hosts, with or without port, or a function of the URL.
+   * Default: anywhere.
+   */
+  allow?: readonly string[] | ((url: URL) => boolean) | undefined;
+  /**
+   * What the application thinks of a server (its region, its version): a number that replaces `priority`, or null to leave
+   * it out. Called for each entry of each list. Default: the list's priorities.
+   */
+  rank?: ((server: ServerEntry) => number | null) | undefined;
+  /**
+   * Clients with the same key meet on the same server, as far as its room goes; when a server is lost, only its keys move.
+   * Default: every client goes where there is room.
+   */
+  affinity?: string | undefined;
+  /**
+   * Where to connect to a server, with a token in it for instance: called for every attempt. A rejection is one failed
+   * attempt, and no server's fault. Default: the server's own URL.
+   */
+  url?: ((server: Server) => string | URL | Promise<string | URL>) | undefined;
+  /** With which subprotocols, likewise. Default: the second argument of the constructor. */
+  protocols?: ((server: Server) => string | readonly string[] | Promise<string | readonly string[]>) | undefined;
+  /** How long `url` and `protocols` may take. Default: 10,000, as for a connection. */
+  credentialTimeout?: number | undefined;
+  /**
+   * Makes a new connection ready (logs in, subscribes) before it is used: before `open`, before anything queued is sent. It
+   * gets the browser's own socket, and alone hears what arrives meanwhile. It has `connectTimeout` for that; a rejection is a
+   * failed attempt. With it, a move from server to server fires `migrate` in place of `close` and `open`. Default: none.
+   */
+  prepare?: ((socket: WebSocket, server: Server) => unknown) | undefined;
+  /**
+   * Give a first attempt that has not opened after 2 s company by a second one, to another server, and keep the first to
+   * open? Default: false, since each costs a server a handshake.
+   */
+  hedge?: boolean | undefined;
+  /** The application's own ping. Default: none. */
+  heartbeat?: HeartbeatOptions | undefined;
+  /**
+   * After how long without any message the connection counts as dead. Default: where the list has a `heartbeat`, half as
+   * long again and a second; else never.
+   */
+  silenceTimeout?: number | undefined;
+  /** Go back to better groups when they have room again? Default: true. */
+  failback?: boolean | undefined;
+  /** Leave a server that has more than its part of its group? Default: true where `prepare` is given, and moving costs nothing. */
+  rebalance?: boolean | undefined;
+  /**
+   * How long the old connection is kept after a move, for what is still under way on it. Default: 5,000, by when a new one
+   * that was to be lost at once has been, and the old one is there to take over again.
+   */
+  linger?: number | undefined;
   /**
    * How long one connection may take to open before the server counts as overloaded.
    * Default: 10,000, since an overloaded server that still accepts should not be hurried into accepting twice.
@@ -81,6 +169,23 @@ type Table<T> = { [name in keyof T]-?: readonly [kind: string, byDefault?: T[nam
 const socketTable: Table<BalancedWebSocketOptions> = {
   seedTimeout: [milliseconds, 5_000],
   request: ["object or function"],
+  parse: ["function"],
+  refreshInterval: [`false or ${milliseconds}`, 60_000],
+  cache: ["false or string"],
+  fallback: ["string or object"],
+  allow: ["object or function"],
+  rank: ["function"],
+  affinity: ["string"],
+  url: ["function"],
+  protocols: ["function"],
+  credentialTimeout: [milliseconds, 10_000],
+  prepare: ["function"],
+  hedge: ["boolean", false],
+  heartbeat: ["object"],
+  silenceTimeout: [milliseconds],
+  failback: ["boolean", true],
+  rebalance: ["boolean"],
+  linger: [count, 5_000],
   connectTimeout: [milliseconds, 10_000],
   minUptime: [count, 30_000],
   closeTimeout: [milliseconds, 5_000],
@@ -96,18 +201,25 @@ const socketTable: Table<BalancedWebSocketOptions> = {
   log: ["function"],
 };
 
+const heartbeatTable: Table<HeartbeatOptions> = {
+  message: ["string or object or function"],
+  reply: ["string or function"],
+  interval: [milliseconds, 25_000],
+  timeout: [milliseconds, 10_000],
+};
+
 const selectorTable: Table<SelectorOptions> = {
   randomSeed: [count],
   base: ["string or object"],
 };
 
 /** Is this value what the words say? */
-function fits(value: unknown, kind: string): boolean {
-  const [, least, most] = /^number from (\d) to (\d+)$/.exec(kind) ?? [];
-  if (least) return typeof value === "number" && value >= +least && value <= Number(most);
-  const alternatives = kind.split(" or ");
-  return alternatives.includes(typeof value) || alternatives.includes(`'${String(value)}'`);
-}
+const fits = (value: unknown, kind: string): boolean =>
+  kind.split(" or ").some((one) => {
+    const [, least, most] = /^number from (\d) to (\d+)$/.exec(one) ?? [];
+    if (least) return typeof value === "number" && value >= +least && value <= Number(most);
+    return one === typeof value || one === `'${value}'` || (one === "false" && value === false);
+  });
 
 /**
  * The options given, over the defaults. One that does not exist or is not of its kind is an error; undefined and null
@@ -130,6 +242,11 @@ function read<T extends object>(given: T | null | undefined, table: Table<T>): T
 
 type WithDefault =
   | "seedTimeout"
+  | "refreshInterval"
+  | "credentialTimeout"
+  | "hedge"
+  | "failback"
+  | "linger"
   | "connectTimeout"
   | "minUptime"
   | "closeTimeout"
@@ -138,14 +255,23 @@ type WithDefault =
   | "overflow"
   | "autoConnect";
 
+/** A heartbeat as a socket works with it. */
+type Heartbeat = HeartbeatOptions & { interval: number; timeout: number };
+
 /** The options of a socket as it works with them: those that have defaults are there. */
-export type SocketOptions = BalancedWebSocketOptions & {
+export type SocketOptions = Omit<BalancedWebSocketOptions, "heartbeat"> & {
   [name in WithDefault]: NonNullable<BalancedWebSocketOptions[name]>;
-};
+} & { heartbeat?: Heartbeat | undefined };
 
 /** The options of a socket, checked, with their defaults. */
-export const socketOptions = (given?: BalancedWebSocketOptions | null): SocketOptions =>
-  read(given, socketTable) as SocketOptions;
+export function socketOptions(given?: BalancedWebSocketOptions | null): SocketOptions {
+  const options = read(given, socketTable) as SocketOptions;
+  if (options.heartbeat) {
+    options.heartbeat = read<HeartbeatOptions>(options.heartbeat, heartbeatTable) as Heartbeat;
+    if (options.heartbeat.message === undefined) throw new EvenkeelError("bad-option", "heartbeat: it has no message");
+  }
+  return options;
+}
 
 /** The options of a selector, checked. */
 export const selectorOptions = (given?: SelectorOptions | null): SelectorOptions => read(given, selectorTable);

@@ -1,10 +1,11 @@
 import type { Load } from "./core.js";
-import { randomSeed, View } from "./driver.js";
+import { randomSeed } from "./driver.js";
 import { asError, EvenkeelError } from "./errors.js";
 import type { Decision, ListSummary, Probability } from "./list.js";
 import { type SelectorOptions, selectorOptions } from "./options.js";
 import type { ListDocument } from "./source.js";
 import { baseUrl } from "./validate.js";
+import { GIVEN, View } from "./view.js";
 
 /** A moment on the scale of `Date.now()`, which is the default. */
 export interface Moment {
@@ -44,7 +45,7 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   const { randomSeed: seed = randomSeed(), base } = selectorOptions(given);
   const against = base === undefined ? baseUrl() : String(base);
   const { Core } = await load();
-  const core = new Core(seed, 0, 0, 0, 0, 0);
+  const core = new Core(seed, 0, new Float64Array(), 0);
   const view = new View(core, Core.words());
 
   /** Calls with the moment meant, and turns what wasm throws into errors. */
@@ -73,7 +74,7 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
         let summary: ListSummary | undefined;
         try {
           // Not copied: that would take longer than reading it.
-          summary = view.take(now, 0, list, against);
+          summary = view.take(now, GIVEN, { document: list, base: against });
         } catch (thrown) {
           // A code or a trap of the core's; all else is thrown by getters of the application's.
           if (thrown === "list-empty") {

@@ -1,13 +1,23 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Answer, Closure, Face, Load, Parts } from "./core.js";
+import { ListCache } from "./cache.js";
+import type { Answer, Cached, Closure, Face, Load, Parts } from "./core.js";
 import type { Driver } from "./driver.js";
 import { asError, EvenkeelError, knownError } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
-import { type BalancedWebSocketOptions, type SocketOptions, socketOptions } from "./options.js";
+import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
 import { type Message, Queue, toMessage } from "./queue.js";
-import { ask, type Plan, parseSource, type SeedFunction, type Source } from "./source.js";
-import { parseClose, parseProtocols } from "./validate.js";
+import {
+  ask,
+  type ListDocument,
+  type Plan,
+  parseFallback,
+  parseSource,
+  plain,
+  type SeedFunction,
+  type Source,
+} from "./source.js";
+import { allowing, baseUrl, parseClose, parseProtocols } from "./validate.js";
 
 // By number, as the core has them; the others need no name here.
 const IDLE = 0;
@@ -22,6 +32,18 @@ const report = (error: unknown): void =>
   queueMicrotask(() => {
     throw error;
   });
+
+/** A function of the application's that must not throw: what it throws is reported, and this is its answer then. */
+const guarded =
+  <A extends unknown[], R>(call: (...given: A) => R, otherwise: R) =>
+  (...given: A): R => {
+    try {
+      return call(...given);
+    } catch (error) {
+      report(error);
+      return otherwise;
+    }
+  };
 
 /** An event handler attribute, as a listener that keeps its place when the handler is replaced. */
 interface Handler extends EventListenerObject {
@@ -101,8 +123,18 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   /** How a request last failed, with what the application or the platform threw. */
   #failure: EvenkeelError | undefined;
 
+  readonly #allows: ((url: URL) => boolean) | undefined;
+  readonly #cache: ListCache | undefined;
+  readonly #fallback: unknown;
+  /** The list that the application gave before there was a driver to take it. */
+  #earlyList: ListDocument | undefined;
+
   /** The connection that stands. */
   #live: WebSocket | undefined;
+  /** The one before, on which something may still be under way. */
+  #before: WebSocket | undefined;
+  /** Bytes given to the connection since something last arrived on it. */
+  #handedOver = 0;
   #url = "";
   #protocol = "";
   #extensions = "";
@@ -118,7 +150,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     this.#protocols = parseProtocols(protocols);
     this.#options = socketOptions(options);
     this.#queue = new Queue(this.#options);
-    const { autoConnect, signal, WebSocket = globalThis.WebSocket } = this.#options;
+    const { autoConnect, signal, allow, cache, fallback, WebSocket = globalThis.WebSocket } = this.#options;
+    this.#allows = allowing(allow);
+    this.#fallback = parseFallback(fallback);
+    const { seeds } = this.#plan;
+    const key = cache ?? (seeds.every((seed) => typeof seed === "string") && `evenkeel ${seeds.join(" ")}`);
+    if (seeds.length && key !== false) this.#cache = new ListCache(key);
     if (!WebSocket) throw new EvenkeelError("no-websocket");
     this.#WebSocket = WebSocket;
     signal?.addEventListener("abort", this.#abort);
@@ -146,7 +183,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
 
   /** Bytes handed to `send` that have not been handed to the network: the queue's and the browser's. */
   get bufferedAmount(): number {
-    return this.#queue.bytes + (this.#live?.bufferedAmount ?? 0) + this.#unsent;
+    const sockets = (this.#live?.bufferedAmount ?? 0) + (this.#before?.bufferedAmount ?? 0);
+    return this.#queue.bytes + sockets + this.#unsent;
   }
 
   get binaryType(): BinaryType {
@@ -229,8 +267,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       this.#first.catch(() => {});
     }
     this.#changed();
-    this.#load()
-      .then((parts) => this.#start(parts))
+    Promise.all([this.#load(), this.#cache?.read()])
+      .then(([parts, cached]) => this.#start(parts, cached))
       .catch((error) => this.#fail(asError(error)));
   }
 
@@ -240,12 +278,41 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     this.connect();
   }
 
+  /** Moves to another server, without a gap: nothing happens where there is none, or no connection. */
+  migrate(): void {
+    this.#driver?.migrate();
+  }
+
+  /** Fetches the list now; a `list` event tells of it. Nothing happens where there is no seed. */
+  refresh(): void {
+    this.#driver?.refresh();
+  }
+
+  /**
+   * Brings a list into force that the application has, from a message of its server for instance. Throws an `EvenkeelError`
+   * and keeps the last one if it cannot be used; one that was taken earlier than the one in force is ignored.
+   */
+  update(list: ListDocument): void {
+    if (this.#state >= CLOSING) return;
+    if (!this.#driver) {
+      this.#earlyList = list;
+      return;
+    }
+    let document: unknown;
+    try {
+      document = plain(list);
+      this.#driver.update(document, this.#plan.bases[0] ?? baseUrl());
+    } catch (thrown) {
+      throw typeof thrown === "string" ? new EvenkeelError(thrown) : new EvenkeelError("list-invalid", thrown);
+    }
+  }
+
   send(data: string | BufferSource | Blob): void {
     // biome-ignore lint/complexity/noArguments: an argument that is undefined is sent, one that is missing is not
     if (!arguments.length) throw new TypeError("send() takes a message");
     const socket = this.#open;
     if (socket) {
-      socket.send(data);
+      this.#handOver(socket, data);
       return;
     }
     const [message, bytes] = toMessage(data);
@@ -281,26 +348,34 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     return socket?.readyState === 1 && this.readyState === 1 ? socket : undefined;
   }
 
-  #start({ Driver }: Parts): void {
+  #start({ Driver }: Parts, cached: Cached | undefined): void {
     if (this.#early !== CONNECTING) return;
     const { seeds, bases, fixed } = this.#plan;
-    const { seedTimeout, connectTimeout, minUptime, closeTimeout, randomSeed } = this.#options;
+    const { refreshInterval, url, protocols, prepare, rebalance = !!prepare, rank, hedge, failback } = this.#options;
     const driver = new Driver(this.#face(), {
+      ...this.#options,
       seeds: seeds.length,
       bases,
       fixed,
-      seedTimeout,
-      connectTimeout,
-      minUptime,
-      closeTimeout,
-      randomSeed,
+      fallback: this.#fallback,
+      cached,
+      refreshInterval: refreshInterval || Infinity,
+      flags: { credentials: !!(url || protocols), prepares: !!prepare, hedge, failback, rebalance },
+      opinions: { allows: this.#allows && guarded(this.#allows, false), rank: rank && guarded(rank, NaN) },
     });
     // A fixed list is told of already, and a listener may have closed the socket.
-    if (this.#early === CONNECTING) {
-      this.#driver = driver;
-      driver.start();
-    } else {
+    if (this.#early !== CONNECTING) {
       driver.free();
+      return;
+    }
+    this.#driver = driver;
+    driver.start();
+    if (this.#earlyList) {
+      try {
+        this.update(this.#earlyList);
+      } catch (error) {
+        report(error);
+      }
     }
   }
 
@@ -316,11 +391,13 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       report(broken);
     }
     this.#changed();
-    this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true }, error);
+    this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true, error });
   }
 
   #face(): Face {
-    const { shouldReconnect } = this.#options;
+    const { shouldReconnect, url, protocols, prepare, heartbeat } = this.#options;
+    const { message, reply } = heartbeat ?? {};
+    const isReply = typeof reply === "function" ? guarded(reply, false) : (data: unknown) => data === reply;
     return {
       ask: (index, request, signal) => {
         const first = index ? undefined : this.#first;
@@ -329,24 +406,44 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
           signal.addEventListener("abort", () => this.#firstAbort.abort());
         }
         (first ?? this.#ask(this.#plan.seeds[index] as SeedFunction, signal)).then(
-          ({ response, document }) => this.#driver?.answered(request, response, document),
+          (answer) => this.#driver?.answered(request, answer),
           ({ code }) => this.#driver?.unanswered(request, code),
         );
       },
-      dial: (url, server) => {
-        // The choice shows at once, unless there is a connection that this is to replace.
-        if (!this.#live) {
+      credentials:
+        (url || protocols) &&
+        (async (server) => {
+          try {
+            const [address, names] = await Promise.all([url?.(server), protocols?.(server)]);
+            // What is no URL, or a wrong protocol, would be refused by the browser for every attempt.
+            return {
+              url: address === undefined ? server.url : String(address),
+              protocols: names === undefined ? this.#protocols : parseProtocols(names),
+            };
+          } catch (error) {
+            throw this.#note(new EvenkeelError("credentials-failed", error));
+          }
+        }),
+      dial: (url, protocols = this.#protocols, server, beside) => {
+        // The choice shows at once, unless there is something that goes on meanwhile.
+        if (!beside) {
           this.#url = url;
           this.#server = server;
         }
-        const socket = new this.#WebSocket(url, this.#protocols);
-        socket.binaryType = this.#binaryType;
-        socket.onmessage = ({ data, origin }) => {
-          if (this.#live === socket) {
-            this.dispatchEvent(new MessageEvent("message", { data, origin }));
-          }
-        };
-        return socket;
+        try {
+          const socket = new this.#WebSocket(url, protocols);
+          socket.binaryType = this.#binaryType;
+          return socket;
+        } catch (error) {
+          throw new EvenkeelError("socket-failed", error);
+        }
+      },
+      prepare: async (socket, server) => {
+        try {
+          await prepare?.(socket, server);
+        } catch (error) {
+          throw this.#note(new EvenkeelError("prepare-failed", error));
+        }
       },
       verdict: (event, final) => {
         try {
@@ -359,17 +456,31 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       },
       changed: () => this.#changed(),
       opened: (socket, server) => {
-        this.#live = socket;
-        socket.binaryType = this.#binaryType;
-        this.#url = socket.url;
-        this.#protocol = socket.protocol;
-        this.#extensions = socket.extensions;
-        this.#server = server;
+        this.#use(socket, server);
         this.#fire(new Event("open"));
         this.#flush(socket);
       },
-      closed: ({ cause, ...closure }) =>
-        this.#end(closure, cause ? new EvenkeelError("socket-failed", cause) : undefined),
+      migrated: (socket, to, reason) => {
+        const [from, handedOver] = [this.#server, this.#handedOver];
+        this.#before = this.#live;
+        this.#use(socket, to);
+        this.#flush(socket);
+        this.#fire(makeEvent("migrate", { from, to, reason, handedOver }));
+      },
+      message: (event) => {
+        if (event.target === this.#live) this.#handedOver = 0;
+        const { data, origin } = event;
+        if (reply === undefined || !isReply(data)) this.dispatchEvent(new MessageEvent("message", { data, origin }));
+      },
+      beat: (socket) => {
+        try {
+          socket.send(typeof message === "function" ? message() : (message as string));
+        } catch (error) {
+          report(error);
+        }
+      },
+      closed: (closure) => this.#end(closure),
+      remember: (list) => this.#cache?.write(list),
       emit: (type, detail: { code?: string }) => {
         const { code } = detail;
         const error = this.#failure?.code === code ? this.#failure : code && knownError(code);
@@ -380,12 +491,29 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
 
   async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
     try {
-      return await ask(seed, this.#options, signal);
+      return await ask(seed, this.#options, this.#allows && guarded(this.#allows, false), signal);
     } catch (error) {
       this.#failure = error as EvenkeelError;
-      this.#log(this.#failure.code, this.#failure);
-      throw error;
+      throw this.#note(this.#failure);
     }
+  }
+
+  /** From now on this is the connection. */
+  #use(socket: WebSocket, server: Server): void {
+    this.#live = socket;
+    this.#handedOver = 0;
+    socket.binaryType = this.#binaryType;
+    this.#url = socket.url;
+    this.#protocol = socket.protocol;
+    this.#extensions = socket.extensions;
+    this.#server = server;
+  }
+
+  /** Gives a message to the browser, and counts its bytes as the browser does. */
+  #handOver(socket: WebSocket, message: Sendable): void {
+    const before = socket.bufferedAmount;
+    socket.send(message as string);
+    this.#handedOver += socket.bufferedAmount - before;
   }
 
   /** Sends what has waited, in order, as long as this connection takes it. */
@@ -393,7 +521,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     while (this.#queue.length && this.#open === socket) {
       const message = this.#queue.shift() as Message;
       try {
-        socket.send(message);
+        this.#handOver(socket, message);
       } catch (error) {
         report(error);
         this.#drop([message], "closed");
@@ -402,9 +530,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   }
 
   /** The end of a connection or of an attempt; of the socket, where it is final. */
-  #end({ errored, final, ...closing }: Closure, error?: EvenkeelError): void {
+  #end({ errored, final, moved = false, error, ...closing }: Closure): void {
     const live = this.#live;
+    const handedOver = this.#handedOver;
     this.#live = undefined;
+    this.#before = moved ? live : undefined;
+    this.#handedOver = 0;
     if (final) {
       this.#early = CLOSED;
       this.#unsent += live?.bufferedAmount ?? 0;
@@ -414,9 +545,9 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       setTimeout(() => this.#free());
       this.#dropQueue();
     }
-    if (errored) this.#fire(makeEvent("error", error && { error }));
-    this.#fire(makeCloseEvent(closing));
-    this.#server = null;
+    if (errored) this.#fire(makeEvent("error", error ? { error } : undefined));
+    this.#fire(makeCloseEvent(closing, { moved, handedOver }));
+    if (!moved) this.#server = null;
   }
 
   #free(): void {
@@ -446,6 +577,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   #fire(event: Event): void {
     this.#log(event.type, event);
     this.dispatchEvent(event);
+  }
+
+  /** Logs an error that no event may tell of. */
+  #note(error: EvenkeelError): EvenkeelError {
+    this.#log(error.code, error);
+    return error;
   }
 
   #log(kind: string, detail: Event | EvenkeelError): void {

@@ -30,7 +30,15 @@ const MAX_BYTES = 4_194_304;
 const isUrl = (value: unknown): value is string | URL => typeof value === "string" || value instanceof URL;
 
 /** What the application gave, as plain data: no getters, no proxies, no change afterwards. Throws what its code throws. */
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "null");
+export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "null");
+
+/** The option `fallback` as a list, if it is given. */
+export function parseFallback(given: string | URL | readonly (string | URL)[] | undefined): unknown {
+  if (given === undefined) return undefined;
+  const { fixed, seeds } = parseSource(given);
+  if (!fixed || seeds.length) throw new EvenkeelError("bad-option", "fallback: ws: or wss: URLs expected");
+  return fixed;
+}
 
 /** Reads the first argument; the exceptions are those of the constructor. */
 export function parseSource(source: Source): Plan {
@@ -54,10 +62,29 @@ export function parseSource(source: Source): Plan {
   return { seeds: [], bases: [baseUrl()], fixed };
 }
 
-/** Asks a seed once. Rejects with the error that says how it failed. */
+/** The answer as text, but no more of it than a list may have. */
+async function textOf(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let left = MAX_BYTES; reader; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    left -= value.length;
+    if (left < 0) {
+      await reader.cancel();
+      throw new EvenkeelError("list-too-large");
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Asks a seed once. Rejects with the error that says how it failed. `allows`: may a redirect lead there? */
 export async function ask(
   seed: string | SeedFunction,
-  { request, fetch = globalThis.fetch }: SocketOptions,
+  { request, parse, fetch = globalThis.fetch }: SocketOptions,
+  allows: ((url: URL) => boolean) | undefined,
   signal: AbortSignal,
 ): Promise<Answer> {
   let failure: ErrorCode = "seed-failed";
@@ -68,27 +95,17 @@ export async function ask(
     const init = typeof request === "function" ? await request(seed) : request;
     failure = "seed-unreachable";
     const response = await fetch(seed, { cache: "no-cache", ...init, signal });
-    if (!response.ok) {
+    const stray = response.redirected && allows && !allows(new URL(response.url));
+    if (!response.ok || stray) {
       // Lets go of the connection; how that ends is nobody's concern.
       response.body?.cancel().catch(() => {});
+      if (stray) throw new EvenkeelError("seed-redirected", response.url);
       return { response, document: undefined };
     }
-    const reader = response.body?.getReader();
-    const decoder = new TextDecoder();
-    let text = "";
-    for (let left = MAX_BYTES; reader; ) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      left -= value.length;
-      if (left < 0) {
-        failure = "list-too-large";
-        throw await reader.cancel();
-      }
-      text += decoder.decode(value, { stream: true });
-    }
-    failure = "list-not-json";
-    return { response, document: JSON.parse(text + decoder.decode()) };
+    const text = await textOf(response);
+    failure = parse ? "parse-failed" : "list-not-json";
+    return { response, document: parse ? plain(await parse(text, response)) : JSON.parse(text) };
   } catch (error) {
-    throw new EvenkeelError(failure, error);
+    throw error instanceof EvenkeelError ? error : new EvenkeelError(failure, error);
   }
 }

@@ -50,3 +50,11 @@ export function parseClose(code: unknown, reason: unknown): [number | undefined,
   if (utf8Length(text) > 123) throw syntax("The close reason is over 123 bytes");
   return [number, text];
 }
+
+/** The option `allow` as a function: hosts, with or without port, or the application's own. */
+export const allowing = (
+  allow: readonly string[] | ((url: URL) => boolean) | undefined,
+): ((url: URL) => boolean) | undefined =>
+  typeof allow === "function" || !allow
+    ? allow
+    : ({ host, hostname }) => allow.includes(host) || allow.includes(hostname);

@@ -42,7 +42,16 @@ pub(crate) fn build() -> Result<()> {
     process::run(project::npm_tool("typescript/bin/tsc").arg("-p").arg("."))?;
     fs::copy(project::root().join("src/js").join(SCHEMA), dist.join(SCHEMA))
         .with_context(|| format!("src/js/{SCHEMA} cannot be copied"))?;
-    remove_leftovers(&dist)
+    remove_leftovers(&dist)?;
+    driver_for_tests(&dist)
+}
+
+/// The driver as one module: the tests of the wasm can import only a single file, and are to take what ships.
+fn driver_for_tests(dist: &Path) -> Result<()> {
+    let bundle = project::scratch("web-tests")?.join("driver.js");
+    let mut command = project::npm_tool("esbuild/bin/esbuild");
+    command.arg(dist.join("driver.js")).args(["--bundle", "--format=esm", "--log-level=warning"]);
+    process::run(command.arg(format!("--outfile={}", bundle.display())))
 }
 
 /// The wasm and the two modules made from it.

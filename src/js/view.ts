@@ -1,0 +1,253 @@
+import type { Wasm } from "./driver.js";
+import type { Decision, DroppedEntry, ListSummary, Probability, Server, ServerEntry, ServerStatus } from "./list.js";
+
+/** How many numbers the core gives for each server. */
+const COLUMNS = 11;
+
+/** The core has a limit of its own, and says what it left out; there is no need to write out more. */
+const MOST_ENTRIES = 10_000;
+
+/** URLs of the usual kind, which the platform's parser would give back as they are: it takes longer than all the rest. */
+const ABSOLUTE = /^wss?:\/\/([a-z][a-z0-9-]*\.)*[a-z][a-z0-9-]*(:[1-9]\d{3})?\/[\w/-]*$/;
+
+/** What the application has to say about the entries of a list. */
+export interface Opinions {
+  /** May the client connect there? */
+  allows?: ((url: URL) => boolean) | undefined;
+  /** A number that replaces `priority`, or null to leave the server out. */
+  rank?: ((server: ServerEntry) => number | null) | undefined;
+}
+
+/** Where a list comes from, if not from a seed, which is told by the number of the request. */
+export const GIVEN = 0;
+export const FALLBACK = -1;
+export const CACHED = -2;
+
+/** A document as it arrived: what it is, where its relative URLs lead, and what HTTP said of it (in seconds). */
+export interface Arrival {
+  document: unknown;
+  base: string | undefined;
+  age?: number | undefined;
+  maxAge?: number | undefined;
+}
+
+/**
+ * A document written out value by value, as `src/web/wire.rs` reads it: numbers, and one text of all strings. Throws what
+ * getters of the application throw.
+ */
+function flatten(
+  list: object,
+  entries: unknown[],
+  base: string | undefined,
+  { allows, rank }: Opinions,
+): [Float64Array, string] {
+  const numbers: number[] = [];
+  const texts: string[] = [];
+  const put = (value: unknown): void => {
+    let number = -5;
+    if (typeof value === "number") {
+      if (value >= 0) number = value;
+    } else if (typeof value === "string") {
+      number = -4;
+      texts.push(value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value);
+    } else if (typeof value === "boolean") {
+      number = value ? -3 : -2;
+    } else if (value == null) {
+      number = -1;
+    }
+    numbers.push(number);
+  };
+  const { version, age, ttl, retryAfter, heartbeat } = list as Record<string, unknown>;
+  [version, age, ttl, retryAfter, heartbeat].forEach(put);
+  for (const entry of entries.slice(0, MOST_ENTRIES)) {
+    const known = typeof entry === "object" && entry && !Array.isArray(entry);
+    const { url, id, available, users, priority, capacity, weight, draining, connectRate } = (
+      known ? entry : {}
+    ) as Record<string, unknown>;
+    if (typeof url === "string" && url) {
+      try {
+        if (!allows && ABSOLUTE.test(url) && !url.includes("xn--")) {
+          put(url);
+        } else {
+          const parsed = new URL(url, base);
+          if (allows?.(parsed) ?? true) put(parsed.href);
+          else numbers.push(-7);
+        }
+      } catch {
+        numbers.push(-5);
+      }
+    } else {
+      numbers.push(known ? -1 : -6);
+    }
+    put(id);
+    put(available);
+    put(users);
+    put(priority);
+    put(capacity);
+    put(weight);
+    put(draining);
+    put(connectRate);
+    // Where there is no opinion, the entry's own counts; an opinion that is no number is garbage.
+    const ranked = rank && known ? rank(entry as ServerEntry) : undefined;
+    put(ranked === null ? false : rank && typeof ranked !== "number" ? "" : ranked);
+  }
+  return [Float64Array.from(numbers), texts.join("\0")];
+}
+
+type Six = [number, number, number, number, number, number];
+
+/** What is kept of a document. */
+interface Kept {
+  /** The entries as they were written: what the core does not know is the application's. */
+  entries: object[];
+  version: unknown;
+  dropped: DroppedEntry[];
+}
+
+/** A list that is in force now, as its event tells it. */
+export type Taken = ListSummary & { ttl: number; age: number | null; version: unknown };
+
+/** The list in force and the core's view of it, as objects. */
+export class View {
+  readonly #core: Wasm;
+  readonly #opinions: Opinions;
+  readonly #exclusions: string[];
+  readonly #reasons: string[];
+  readonly causes: string[];
+  readonly #drops: string[];
+  readonly moves: string[];
+  #inForce: Kept = { entries: [], version: undefined, dropped: [] };
+  /** What was left out of the last document, usable or not. */
+  dropped: DroppedEntry[] = [];
+  /** Documents that may be resorted to, by where they come from. */
+  readonly #spare: Record<number, Kept> = {};
+  #ids: string[] = [];
+
+  constructor(core: Wasm, words: string, opinions: Opinions = {}) {
+    this.#core = core;
+    this.#opinions = opinions;
+    const kinds = words.split(";").map((names) => names.split(",")) as [
+      string[],
+      string[],
+      string[],
+      string[],
+      string[],
+    ];
+    [this.#exclusions, this.#reasons, this.causes, this.#drops, this.moves] = kinds;
+  }
+
+  get version(): unknown {
+    return this.#inForce.version;
+  }
+
+  /**
+   * Has the core take in a document, and says what became of it: undefined if it is not in force, be it that it was ignored
+   * or that it is kept for later. Throws what the core throws.
+   */
+  take(now: number, from: number, { document, base, age, maxAge }: Arrival, received = NaN): Taken | undefined {
+    const list = (document ?? {}) as { servers?: unknown; version?: unknown };
+    const entries = Array.isArray(document) ? document : list.servers;
+    if (!Array.isArray(entries)) throw "list-invalid";
+    const [numbers, text] = flatten(list, entries, base || undefined, this.#opinions);
+    let inForce: boolean;
+    try {
+      inForce = this.#core.take(now, from, entries.length, numbers, text, age ?? NaN, maxAge ?? NaN, received);
+    } finally {
+      this.dropped = this.#dropped();
+    }
+    const kept = { entries, version: list.version, dropped: this.dropped };
+    if (inForce) return this.#use(kept);
+    if (from < 0) this.#spare[from] = kept;
+    return undefined;
+  }
+
+  /** The core has resorted to the document that was kept of this origin. */
+  resort(from: number): Taken {
+    return this.#use(this.#spare[from] as Kept);
+  }
+
+  #use(kept: Kept): Taken {
+    this.#inForce = kept;
+    this.#ids = [];
+    const [servers, ttl, age] = this.#core.summary() as unknown as [number, number, number];
+    return { servers, dropped: kept.dropped, ttl, age: orNull(age), version: kept.version };
+  }
+
+  #dropped(): DroppedEntry[] {
+    const left = this.#core.summary().subarray(3);
+    return Array.from({ length: left.length / 2 }, (_, at) => ({
+      index: left[2 * at] as number,
+      code: this.#drops[left[2 * at + 1] as number] as string,
+    }));
+  }
+
+  /** Every server, as last assessed: `make` finds its numbers from an offset on. */
+  #each<T>(now: number, make: (numbers: Float64Array, from: number, position: number) => T): T[] {
+    const numbers = this.#core.servers(now);
+    return Array.from({ length: numbers.length / COLUMNS }, (_, position) =>
+      make(numbers, position * COLUMNS, position),
+    );
+  }
+
+  #server(numbers: Float64Array, from: number, position: number): Server {
+    const [entry, users, capacity, weight, priority, flags] = numbers.subarray(from, from + 6) as unknown as Six;
+    return {
+      ...this.#inForce.entries[entry],
+      id: this.#id(position),
+      url: this.#core.url(position) as string,
+      available: !!(flags & 1),
+      draining: !!(flags & 2),
+      users,
+      priority,
+      capacity,
+      weight,
+    };
+  }
+
+  #probability(numbers: Float64Array, from: number, position: number): Probability {
+    const excluded = this.#exclusions[numbers[from + 7] as number];
+    const view: Probability = { id: this.#id(position), probability: numbers[from + 6] as number };
+    if (excluded) view.excluded = excluded;
+    return view;
+  }
+
+  #id(position: number): string {
+    this.#ids[position] ??= this.#core.id(position) as string;
+    return this.#ids[position];
+  }
+
+  probabilities(now: number): Probability[] {
+    return this.#each(now, (...row) => this.#probability(...row));
+  }
+
+  statuses(now: number): ServerStatus[] {
+    return this.#each(now, (numbers, from, position) => {
+      const server = this.#server(numbers, from, position);
+      const [lost, ejectedFor, ejections] = numbers.subarray(from + 8) as unknown as Six;
+      return {
+        ...server,
+        // An entry's own field of this name is not ours.
+        excluded: undefined,
+        ...this.#probability(numbers, from, position),
+        utilisation: (server.users as number) / (server.capacity as number),
+        health: { lost: !!lost, ejectedFor, ejections },
+      };
+    });
+  }
+
+  /** The decision in a draw's numbers, explained by the assessment that it was drawn from. */
+  decision(now: number, [position, group, probability, reason]: Iterable<number>): Decision {
+    const at = position as number;
+    return {
+      server: this.#server(this.#core.servers(now), at * COLUMNS, at),
+      group: group as number,
+      probability: probability as number,
+      probabilities: this.probabilities(now),
+      reason: this.#reasons[reason as number] as string,
+    };
+  }
+}
+
+/** NaN stands for what there is not. */
+export const orNull = (number: number | undefined): number | null =>
+  number === undefined || Number.isNaN(number) ? null : number;

@@ -34,7 +34,12 @@ impl Affinity {
             }
         }
         let group = chosen?;
-        let eligible = |position: usize| assessment.candidates.get(position).is_some_and(|one| one.excluded.is_none());
+        let eligible = |position: usize| {
+            assessment
+                .candidates
+                .get(position)
+                .is_some_and(|one| one.excluded.is_none())
+        };
         let members = || list.members(group).filter(|&(position, _)| eligible(position));
         let has_room = |server: &Server| group.uncapped || server.users < server.capacity;
         self.highest(members().filter(|(_, server)| has_room(server)))

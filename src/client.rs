@@ -28,6 +28,7 @@ use crate::selector::{Decision, Overrides, Selector};
 use crate::time::{Duration, Instant};
 
 use coming_back::{Check, Wait, WaitFor};
+use liveness::Liveness;
 use standing::{Departure, Link, Old};
 
 pub use command::{AttemptId, Command, MoveReason, Retry, RetryCause, State};
@@ -108,6 +109,8 @@ pub struct Client {
     second: Option<Attempt>,
     /// The connection that the present one has replaced.
     old: Option<Old>,
+    /// Of the present connection.
+    life: Liveness,
     departure: Option<Departure>,
     episode: Option<Episode>,
     attempts: u32,
@@ -152,6 +155,7 @@ impl Client {
             selector: Selector::default(),
             random: Random::new(random_seed),
             seeds: Seeds::new(config.seeds),
+            life: Liveness::new(Instant::LONG_AGO, &config),
             config,
             phase: Phase::Idle,
             second: None,
@@ -220,7 +224,7 @@ impl Client {
 
     /// When the present connection was last heard of.
     pub fn last_heard(&self) -> Option<Instant> {
-        self.link().map(|link| link.life.last_heard())
+        self.link().map(|_| self.life.last_heard())
     }
 
     /// Why the present connection is about to be replaced, and when that begins at the latest.
@@ -271,7 +275,8 @@ impl Client {
     fn weigh(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
         let detour = self.detour_around.map(|server| (server, Exclusion::Overloaded));
         let without = overrides.without.or(detour);
-        self.selector.assess(now, Overrides { without, ..overrides }, assessment)
+        self.selector
+            .assess(now, Overrides { without, ..overrides }, assessment)
     }
 
     /// Gives all probability to where the clients of the key meet, if there is one.
@@ -298,7 +303,10 @@ impl Client {
             Phase::Connecting { first, .. } => Some(first),
             _ => None,
         };
-        first.into_iter().chain(&mut self.second).find(|attempt| attempt.id == id)
+        first
+            .into_iter()
+            .chain(&mut self.second)
+            .find(|attempt| attempt.id == id)
     }
 
     /// Leaves `idle`. Without effect in any other state.
@@ -455,13 +463,8 @@ impl Client {
     /// Something arrived on this connection at this time. It is enough to say so before the next
     /// [`poll`](Self::poll).
     pub fn handle_heard(&mut self, attempt: AttemptId, at: Instant) {
-        if let Some(old) = self.old.as_mut().filter(|old| old.link.attempt == attempt) {
-            old.link.life.heard(at);
-        }
-        if let Phase::Open(link) = &mut self.phase
-            && link.attempt == attempt
-        {
-            link.life.heard(at);
+        if self.link().is_some_and(|link| link.attempt == attempt) {
+            self.life.heard(at);
             let wakes = |departure: &mut Departure| departure.reason == MoveReason::Wake;
             if at > self.woke_at {
                 self.departure.take_if(wakes);
@@ -839,7 +842,10 @@ impl Client {
     }
 
     fn attempt_failed(&mut self, now: Instant, id: AttemptId, why: RetryCause, reconnect: bool) {
-        let Some(&mut Attempt { server, stage, reason, .. }) = self.attempt_mut(id) else {
+        let Some(&mut Attempt {
+            server, stage, reason, ..
+        }) = self.attempt_mut(id)
+        else {
             return;
         };
         if stage == Stage::Dialing {
@@ -885,11 +891,14 @@ impl Client {
         match self.phase {
             Phase::Connecting { first, .. } if first.id == attempt && first.stage == Stage::Preparing => {
                 self.opened_before = true;
-                self.take_up(now, Link::new(first, now, &self.config));
+                self.take_up(now, Link::new(first, now));
                 self.outbox.push_back(Command::Opened { attempt });
             }
             Phase::Open(link) => {
-                if let Some(second) = self.second.take_if(|it| it.id == attempt && it.stage == Stage::Preparing) {
+                if let Some(second) = self
+                    .second
+                    .take_if(|it| it.id == attempt && it.stage == Stage::Preparing)
+                {
                     self.switch(now, link, second);
                 }
             }

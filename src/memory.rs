@@ -213,7 +213,9 @@ impl Memory {
 
     /// Whether this server's users are among those that [`unavailable_users`](Self::unavailable_users) counts.
     pub(crate) fn is_counted(&self, list: &ServerList, key: ServerKey, now: Instant) -> bool {
-        let listed = list.unavailable_index(key).and_then(|index| self.last_available.get(index));
+        let listed = list
+            .unavailable_index(key)
+            .and_then(|index| self.last_available.get(index));
         listed.is_some_and(|&listed| self.was_available(key, listed, now))
     }
 

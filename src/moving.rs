@@ -55,7 +55,9 @@ impl Occasion<'_> {
         let behind = self.list.servers().iter();
         let (users, servers) = behind
             .filter(|server| server.available && server.priority >= priority)
-            .fold((0.0, 0.0), |(users, servers), server| (users + server.users, servers + 1.0));
+            .fold((0.0, 0.0), |(users, servers), server| {
+                (users + server.users, servers + 1.0)
+            });
         if servers > 0.0 {
             (users, users < FEW_USERS * servers)
         } else {
@@ -91,10 +93,19 @@ impl Occasion<'_> {
     pub(crate) fn failback(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
         let priority = self.own_priority();
         let (behind, _) = self.behind();
-        let probability = |position: usize| self.assessment.candidates.get(position).map_or(0.0, |one| one.probability);
+        let probability = |position: usize| {
+            self.assessment
+                .candidates
+                .get(position)
+                .map_or(0.0, |one| one.probability)
+        };
         // A group without capacities has room for all, and then it is water-filling that says where.
         let uncapped = |group: &Group| group.uncapped && self.list.members(group).any(|(at, _)| probability(at) > 0.0);
-        let endless = self.list.groups().iter().any(|group| group.priority < priority && uncapped(group));
+        let endless = self
+            .list
+            .groups()
+            .iter()
+            .any(|group| group.priority < priority && uncapped(group));
         let targets = self.targets(|position, server| {
             if server.priority >= priority {
                 0.0
@@ -115,22 +126,42 @@ impl Occasion<'_> {
     pub(crate) fn rebalance(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
         let own = self.list.server(self.own)?;
         let group = self.list.groups().iter().find(|group| group.priority == own.priority)?;
-        let members = || self.list.members(group).map(|(_, server)| server).filter(|server| server.offered());
+        let members = || {
+            self.list
+                .members(group)
+                .map(|(_, server)| server)
+                .filter(|server| server.offered())
+        };
         let (users, capacity, count) = members().fold((0.0, 0.0, 0.0), |(users, capacity, count), server| {
             (users + server.users, capacity + server.capacity, count + 1.0)
         });
         let level = users / f64::max(capacity, 1e-6);
-        let fullest = members().reduce(|one, other| if other.utilisation() >= one.utilisation() { other } else { one })?;
+        let fullest = members().reduce(|one, other| {
+            if other.utilisation() >= one.utilisation() {
+                other
+            } else {
+                one
+            }
+        })?;
         let chance = 1.0 + DEVIATIONS / libm::sqrt(f64::max(users / count, 1.0));
         let exceeds = |factor: f64| fullest.users > level * chance.max(factor) * fullest.capacity + 1.0;
         let nearly_full = !group.uncapped && fullest.utilisation() > NEARLY_FULL;
-        if !exceeds(UNEVEN) && !(nearly_full && exceeds(UNEVEN_WHEN_NEARLY_FULL)) {
+        let uneven = exceeds(UNEVEN) || nearly_full && exceeds(UNEVEN_WHEN_NEARLY_FULL);
+        if !uneven {
             return None;
         }
         let deficit = |server: &Server| (level * server.capacity - server.users).max(0.0);
-        let targets = self.targets(|_, server| if server.priority == own.priority { deficit(server) } else { 0.0 });
+        let targets = self.targets(|_, server| {
+            if server.priority == own.priority {
+                deficit(server)
+            } else {
+                0.0
+            }
+        });
         let deficits: f64 = targets.clone().map(|(.., weight)| weight).sum();
-        let excesses: f64 = members().map(|server| (server.users - level * server.capacity).max(0.0)).sum();
+        let excesses: f64 = members()
+            .map(|server| (server.users - level * server.capacity).max(0.0))
+            .sum();
         let excess = (own.users - level * own.capacity).max(0.0);
         let chance = PART * excess / own.users.max(1.0) * (deficits / excesses.max(1.0)).min(1.0);
         let target = self.drawn(targets, chance, PART * excesses, random)?;
@@ -147,9 +178,12 @@ impl Occasion<'_> {
             let has_room = group.uncapped || server.users < FAILBACK_UP_TO * server.capacity;
             f64::from(u8::from(server.key == home && has_room))
         });
-        let sums = self.list.members(group).fold((0.0, 0.0), |(users, capacity), (_, server)| {
-            (users + server.users, capacity + server.capacity)
-        });
+        let sums = self
+            .list
+            .members(group)
+            .fold((0.0, 0.0), |(users, capacity), (_, server)| {
+                (users + server.users, capacity + server.capacity)
+            });
         let expected = PART * sums.0 * self.list.server(home)?.capacity / f64::max(sums.1, f64::MIN_POSITIVE);
         let target = self.drawn(targets, PART, expected, random)?;
         Some((target, MoveReason::Affinity))

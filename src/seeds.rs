@@ -79,7 +79,11 @@ impl Seeds {
 
     /// When one of the requests in flight will have taken too long.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.in_flight.iter().flatten().map(|request| request.deadline).reduce(Instant::min)
+        self.in_flight
+            .iter()
+            .flatten()
+            .map(|request| request.deadline)
+            .reduce(Instant::min)
     }
 
     /// When a request may be made; never while there is one in flight, or no seed.
@@ -90,7 +94,9 @@ impl Seeds {
 
     /// When the request in flight is to get company; never if there is nobody to keep it.
     pub(crate) fn company_at(&self) -> Option<Instant> {
-        let [Some(alone), None] = self.in_flight else { return None };
+        let [Some(alone), None] = self.in_flight else {
+            return None;
+        };
         self.others(alone.seed)
             .map(|seed| seed.not_before.max(self.company_at))
             .reduce(Instant::min)
@@ -98,7 +104,9 @@ impl Seeds {
 
     fn others(&self, seed: u16) -> impl Iterator<Item = &Seed> {
         let seeds = self.seeds.iter().enumerate();
-        seeds.filter(move |&(at, _)| at != usize::from(seed)).map(|(_, seed)| seed)
+        seeds
+            .filter(move |&(at, _)| at != usize::from(seed))
+            .map(|(_, seed)| seed)
     }
 
     /// Asks the seed whose turn it is, unless there is none, enough are being asked, or this is a pause.
@@ -111,7 +119,11 @@ impl Seeds {
         let seed = (0..count)
             .map(|step| ((u32::from(self.current) + u32::from(step)) % u32::from(count)) as u16)
             .filter(|&seed| first.is_none_or(|first| first.seed != seed))
-            .find(|&seed| self.seeds.get(usize::from(seed)).is_some_and(|seed| seed.not_before <= now))?;
+            .find(|&seed| {
+                self.seeds
+                    .get(usize::from(seed))
+                    .is_some_and(|seed| seed.not_before <= now)
+            })?;
         self.requests = self.requests.wrapping_add(1);
         let id = RequestId(self.requests);
         let deadline = now + timeout;
@@ -139,7 +151,10 @@ impl Seeds {
     }
 
     fn end(&mut self, which: impl Fn(&Request) -> bool) -> Option<(RequestId, u16)> {
-        let ended = self.in_flight.iter_mut().find_map(|request| request.take_if(|it| which(it)))?;
+        let ended = self
+            .in_flight
+            .iter_mut()
+            .find_map(|request| request.take_if(|it| which(it)))?;
         if self.in_flight[0].is_none() {
             self.in_flight.rotate_left(1);
         }

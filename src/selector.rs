@@ -86,13 +86,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Preferred,
-        Self::Spill,
-        Self::Failover,
-        Self::Guess,
-        Self::Return,
-    ];
+    pub const ALL: [Self; 5] = [Self::Preferred, Self::Spill, Self::Failover, Self::Guess, Self::Return];
 
     /// The stable name that applications see.
     pub fn name(self) -> &'static str {

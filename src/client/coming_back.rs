@@ -263,7 +263,12 @@ impl Client {
 
     fn wait_for_network(&mut self, now: Instant) {
         self.postponed = true;
-        self.wait(now, OFFLINE_PATIENCE, WaitFor::Network, RetryCause::Server(Cause::Local));
+        self.wait(
+            now,
+            OFFLINE_PATIENCE,
+            WaitFor::Network,
+            RetryCause::Server(Cause::Local),
+        );
     }
 
     fn wait(&mut self, now: Instant, delay: Duration, what: WaitFor, why: RetryCause) {

@@ -4,9 +4,9 @@
 //! deliver what is under way before it is closed. Should the next one not open, nothing has happened; should it be lost at
 //! once, the old one takes over again.
 
-use super::command::{AttemptId, Command, MoveReason};
-use super::config::{Config, FOREVER};
 use super::coming_back::REFRESH_JITTER;
+use super::command::{AttemptId, Command, MoveReason};
+use super::config::FOREVER;
 use super::liveness::{Liveness, Verdict};
 use super::{Attempt, Client, Phase};
 use crate::backoff::Backoff;
@@ -32,7 +32,6 @@ pub(super) struct Link {
     pub(super) attempt: AttemptId,
     pub(super) server: ServerKey,
     pub(super) since: Instant,
-    pub(super) life: Liveness,
 }
 
 /// A connection that another one has replaced.
@@ -53,12 +52,11 @@ pub(super) struct Departure {
 }
 
 impl Link {
-    pub(super) fn new(attempt: Attempt, now: Instant, config: &Config) -> Self {
+    pub(super) fn new(attempt: Attempt, now: Instant) -> Self {
         Self {
             attempt: attempt.id,
             server: attempt.server,
             since: now,
-            life: Liveness::new(now, config),
         }
     }
 }
@@ -67,6 +65,7 @@ impl Client {
     /// From now on this is the connection.
     pub(super) fn take_up(&mut self, now: Instant, link: Link) {
         self.phase = Phase::Open(link);
+        self.life = Liveness::new(now, &self.config);
         // What it promises is still to be noted, and it may ask to leave at once.
         self.list_is_new = true;
         self.clock_at = now + self.config.clock_check;
@@ -88,9 +87,12 @@ impl Client {
             _ => Instant::NEVER,
         };
         let old = self.old.map_or(Instant::NEVER, |old| old.deadline);
-        let list = self.seeds.ready_at().map_or(Instant::NEVER, |at| at.max(self.refresh_at));
+        let list = self
+            .seeds
+            .ready_at()
+            .map_or(Instant::NEVER, |at| at.max(self.refresh_at));
         stable
-            .min(link.life.due(&self.config))
+            .min(self.life.due(&self.config))
             .min(departure)
             .min(old)
             .min(list)
@@ -107,13 +109,14 @@ impl Client {
         if self.end_episode_if_stable(now, &link) {
             return true;
         }
-        match self.look(now) {
-            // The ping is to go out.
-            Verdict::Lives if !self.outbox.is_empty() => return true,
+        match self.life.look(now, &self.config) {
+            Verdict::Lives if self.life.beat(now, &self.config) => {
+                self.outbox.push_back(Command::Beat { attempt: link.attempt });
+                return true;
+            }
             Verdict::Lives => {}
             Verdict::AskAgain => return true,
             Verdict::Dead => {
-                let Phase::Open(link) = self.phase else { return false };
                 self.outbox.push_back(Command::Abandon { attempt: link.attempt });
                 self.link_lost(now, link, ABNORMAL, true);
                 return true;
@@ -141,18 +144,6 @@ impl Client {
         false
     }
 
-    /// Pings, and looks at the signs of life.
-    fn look(&mut self, now: Instant) -> Verdict {
-        let Phase::Open(link) = &mut self.phase else {
-            return Verdict::Lives;
-        };
-        let verdict = link.life.look(now, &self.config);
-        if verdict == Verdict::Lives && link.life.beat(now, &self.config) {
-            self.outbox.push_back(Command::Beat { attempt: link.attempt });
-        }
-        verdict
-    }
-
     fn poll_list_later(&mut self, now: Instant) {
         let jitter = self.random.between(REFRESH_JITTER.0, REFRESH_JITTER.1);
         self.refresh_at = now + self.config.refresh_interval * jitter;
@@ -171,9 +162,9 @@ impl Client {
     /// connection `soon`.
     pub(super) fn verify(&mut self, now: Instant, soon: Instant) {
         self.replacing = Backoff::new();
-        let Phase::Open(link) = &mut self.phase else { return };
-        if link.life.can_be_checked(&self.config) {
-            link.life.ask_now(now, &self.config);
+        let Phase::Open(link) = self.phase else { return };
+        if self.life.can_be_checked(&self.config) {
+            self.life.ask_now(now, &self.config);
         } else {
             self.departure = Some(Departure {
                 at: soon,
@@ -257,7 +248,7 @@ impl Client {
             deadline: now + self.config.linger,
             retiring: false,
         });
-        let next_link = Link::new(next, now, &self.config);
+        let next_link = Link::new(next, now);
         self.announce(now, Some(link.attempt), next_link, next.reason);
     }
 
@@ -282,14 +273,17 @@ impl Client {
     }
 
     /// What a newer list has to say to a client that is connected.
-    fn consider(&mut self, now: Instant, mut link: Link, assessment: &mut Assessment) {
-        let Some(in_force) = self.selector.in_force() else { return };
+    fn consider(&mut self, now: Instant, link: Link, assessment: &mut Assessment) {
+        let Some(in_force) = self.selector.in_force() else {
+            return;
+        };
         let list = in_force.list.clone();
-        link.life.promise(now, list.heartbeat);
-        self.phase = Phase::Open(link);
+        self.life.promise(now, list.heartbeat);
         let fresh_enough = now.since(in_force.taken()) <= (list.ttl * 2.0).max(OLDEST_LIST);
         let drained = list.server(link.server).is_some_and(|server| !server.offered());
-        let leaves = self.departure.is_some_and(|departure| departure.reason == MoveReason::Drain);
+        let leaves = self
+            .departure
+            .is_some_and(|departure| departure.reason == MoveReason::Drain);
         if drained && !leaves && self.second.is_none() {
             self.weigh(now, Overrides::default(), assessment);
             let rate: f64 = (list.servers().iter().zip(&assessment.candidates))
@@ -395,7 +389,7 @@ impl Client {
     /// There is no next connection, it did not open, or could not be prepared: all stays as it was. Whoever only wanted to be sure of
     /// the connection still does.
     pub(super) fn move_failed(&mut self, now: Instant, reason: MoveReason) {
-        if reason == MoveReason::Wake && self.link().is_some_and(|link| link.life.last_heard() <= self.woke_at) {
+        if reason == MoveReason::Wake && self.life.last_heard() <= self.woke_at {
             let pause = self.replacing.failed(now, &mut self.random);
             self.departure = Some(Departure {
                 at: now + pause,

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{Group, PRIORITY_OF_GARBAGE, Server, ServerKey, ServerList};
 use crate::seeds::wish_to_stay_away;
@@ -305,30 +306,42 @@ fn read_entry(entry: Option<Entry<'_>>, index: u32, secure: bool) -> Result<(Ser
     Ok((server, stripped))
 }
 
+/// Where in a parsed URL of this kind user name, password, host and port stand.
+fn authority(url: &str) -> Range<usize> {
+    let start = if url.starts_with("wss:") { 6 } else { 5 };
+    let length = url
+        .bytes()
+        .skip(start)
+        .take_while(|byte| !b"/?#".contains(byte))
+        .count();
+    start..start + length
+}
+
 /// User name and password would reach every log on the way, and browsers refuse them.
 fn without_credentials(url: Box<str>) -> (Box<str>, bool) {
-    let Some((scheme, rest)) = url.split_once("//") else {
+    let authority = authority(&url);
+    let bytes = url.as_bytes().get(authority.clone()).unwrap_or_default();
+    // A parsed URL has no "@" in its host.
+    let Some(at) = bytes.iter().rposition(|&byte| byte == b'@') else {
         return (url, false);
     };
-    // A parsed URL has no "@" in its host, and none of these three before the end of it.
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest.get(..end).and_then(|authority| authority.rfind('@')) {
-        Some(at) => {
-            let bare = rest.get(at + 1..).unwrap_or_default();
-            ([scheme, "//", bare].concat().into(), true)
-        }
-        None => (url, false),
-    }
+    let (before, after) = (url.get(..authority.start), url.get(authority.start + at + 1..));
+    (
+        [before.unwrap_or_default(), after.unwrap_or_default()].concat().into(),
+        true,
+    )
 }
 
 /// Whether the host is this very machine, as browsers see it ("potentially trustworthy" in W3C Secure Contexts).
 fn is_loopback(url: &str) -> bool {
-    let authority = url.split('/').nth(2).unwrap_or_default();
-    let host = match authority.rfind(':') {
-        Some(colon) if !authority.ends_with(']') => authority.get(..colon).unwrap_or_default(),
-        _ => authority,
-    };
-    let is_v4 = host.starts_with("127.") && host.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit());
+    let authority = url.get(authority(url)).unwrap_or_default();
+    let port = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let before_port = authority.get(..authority.len() - port).unwrap_or_default();
+    let host = before_port.strip_suffix(':').unwrap_or(authority);
+    // A parsed address has four numbers; a name may look like one, but for the end.
+    let is_v4 = host.starts_with("127.")
+        && host.bytes().all(|byte| byte == b'.' || byte.is_ascii_digit())
+        && !host.ends_with('.');
     is_v4 || host == "[::1]" || host == "localhost" || host.ends_with(".localhost")
 }
 

@@ -9,8 +9,8 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::wire::Wire;
-use crate::cause::{Cause, SeedFailure};
 use crate::affinity::Affinity;
+use crate::cause::{Cause, SeedFailure};
 use crate::client::{AttemptId, Client, Command, Config, MoveReason, RetryCause, State};
 use crate::decision::{Assessment, Exclusion};
 use crate::list::read::{DropReason, Dropped, Envelope, ListError, key_of, read};
@@ -43,7 +43,13 @@ impl Core {
     #[wasm_bindgen(constructor)]
     pub fn new(random_seed: f64, seeds: u16, settings: &[f64], flags: u8, affinity: Option<String>) -> Self {
         let default = Config::default();
-        let given = |at: usize| settings.get(at).copied().filter(|it| *it >= 0.0).map(Duration::from_millis);
+        let given = |at: usize| {
+            settings
+                .get(at)
+                .copied()
+                .filter(|it| *it >= 0.0)
+                .map(Duration::from_millis)
+        };
         let flag = |bit: u8| flags >> bit & 1 == 1;
         let config = Config {
             seeds,
@@ -118,7 +124,9 @@ impl Core {
                 self.client.handle_fallback_list(list);
                 false
             }
-            -2 => self.client.handle_cached_list(now, Instant::from_millis(received), list),
+            -2 => self
+                .client
+                .handle_cached_list(now, Instant::from_millis(received), list),
             request => self.client.handle_list(now, RequestId(request.unsigned_abs()), list),
         })
     }

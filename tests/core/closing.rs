@@ -277,7 +277,7 @@ fn a_connection_that_is_ended_by_who_hears_of_its_state_is_never_told_to_stand()
             [
                 Command::State(State::Reconnecting),
                 Command::Abandon { .. },
-                Command::Lost { is_final: false },
+                Command::Lost { is_final: false, .. },
             ]
         ),
         "{commands:?}"

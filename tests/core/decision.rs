@@ -233,7 +233,7 @@ fn every_exclusion_is_explained() {
     selector.report_failure(key(&list, "lost"), Cause::Crash, true, at(0.0));
     selector.report_failure(key(&list, "ejected"), Cause::Refused, true, at(0.0));
     let overrides = Overrides {
-        overloaded: Some(key(&list, "busy")),
+        without: Some((key(&list, "busy"), Exclusion::Overloaded)),
         ..Overrides::default()
     };
     let found: Vec<_> = candidates_with(&selector, at(0.0), overrides)

@@ -1,7 +1,10 @@
 //! Every row of DESIGN.md's table of the list, with every kind of garbage.
 
-use evenkeel::list::read::{Dropped, Envelope, ListError, MAX_SERVERS, MAX_URL_CHARS};
+use evenkeel::list::read::{
+    Address, DropReason, Dropped, Entry, Envelope, Header, ListError, MAX_SERVERS, MAX_URL_CHARS, Scalar,
+};
 use evenkeel::list::{PRIORITY_OF_GARBAGE, ServerList, json};
+use evenkeel::random::Random;
 use evenkeel::time::Duration;
 use serde_json::{Value, json};
 
@@ -433,6 +436,7 @@ fn the_age_in_the_document_and_the_age_in_http_add_up() {
         let envelope = Envelope {
             age: http.map(secs),
             max_age: None,
+            ..Envelope::default()
         };
         read_with(&document, envelope).unwrap().0.age.map(Duration::as_secs)
     };
@@ -454,6 +458,7 @@ fn the_ttl_is_the_documents_else_max_age_else_ten_seconds_and_from_a_second_to_a
         let envelope = Envelope {
             age: None,
             max_age: max_age.map(secs),
+            ..Envelope::default()
         };
         read_with(&document, envelope).unwrap().0.ttl.as_secs()
     };
@@ -487,10 +492,27 @@ fn retry_after_is_absent_unless_it_is_some_time_and_an_hour_at_most() {
 }
 
 #[test]
+fn the_promise_of_a_message_every_so_often_is_a_second_at_least_and_garbage_promises_nothing() {
+    let heartbeat = |value: Option<Value>| {
+        let mut document = json!({ "servers": [server("a", 1.0, 10.0)] });
+        if let Some(value) = value {
+            document["heartbeat"] = value;
+        }
+        read(&document).unwrap().0.heartbeat.map(Duration::as_secs)
+    };
+    assert_eq!(heartbeat(Some(json!(25))), Some(25.0));
+    assert_eq!(heartbeat(Some(json!(0.001))), Some(1.0));
+    assert_eq!(heartbeat(Some(json!(1e9))), Some(1e9));
+    for garbage in no_counts().into_iter().chain([Some(json!(0))]) {
+        assert_eq!(heartbeat(garbage.clone()), None, "{garbage:?}");
+    }
+}
+
+#[test]
 fn unknown_fields_change_nothing() {
     let plain = read(&json!({ "servers": [server("a", 1.0, 10.0)] })).unwrap().0;
     let document = json!({
-        "heartbeat": 20, "colour": "blue",
+        "colour": "blue",
         "servers": [entry("a", json!({ "users": 1, "capacity": 10, "region": "eu", "Available": false, "__proto__": 1 }))],
     });
     let more = read(&document).unwrap().0;
@@ -581,6 +603,223 @@ fn entries_behind_the_ten_thousandth_are_dropped_and_reported() {
 }
 
 #[test]
+fn on_a_secure_page_what_is_not_secure_and_on_another_machine_is_dropped() {
+    for (url, secure, expected) in [
+        ("wss://a.example/", true, Ok("wss://a.example/")),
+        ("https://a.example/", true, Ok("wss://a.example/")),
+        ("/ws", true, Ok("wss://seed.example/ws")),
+        ("ws://a.example/", true, Err("url-insecure")),
+        ("ws://a.example/", false, Ok("ws://a.example/")),
+        ("http://a.example/", true, Err("url-insecure")),
+        ("WS://a.example/", true, Err("url-insecure")),
+        // This very machine.
+        ("ws://localhost/", true, Ok("ws://localhost/")),
+        ("ws://LocalHost:8080/ws", true, Ok("ws://localhost:8080/ws")),
+        ("http://localhost:1/", true, Ok("ws://localhost:1/")),
+        ("ws://foo.localhost/", true, Ok("ws://foo.localhost/")),
+        ("ws://a.b.localhost:1/", true, Ok("ws://a.b.localhost:1/")),
+        ("ws://127.0.0.1:9000/", true, Ok("ws://127.0.0.1:9000/")),
+        ("ws://127.255.255.254/", true, Ok("ws://127.255.255.254/")),
+        ("ws://127.1/", true, Ok("ws://127.0.0.1/")),
+        ("ws://0x7f000001/", true, Ok("ws://127.0.0.1/")),
+        ("ws://[::1]/", true, Ok("ws://[::1]/")),
+        ("ws://[::1]:8080/", true, Ok("ws://[::1]:8080/")),
+        ("ws://[0:0:0:0:0:0:0:1]/", true, Ok("ws://[::1]/")),
+        // What only looks like it.
+        ("ws://127.0.0.1.evil.example/", true, Err("url-insecure")),
+        ("ws://127.evil/", true, Err("url-insecure")),
+        ("ws://localhost.evil/", true, Err("url-insecure")),
+        ("ws://localhost.localhost.evil:80/", true, Err("url-insecure")),
+        ("ws://notlocalhost/", true, Err("url-insecure")),
+        ("ws://evil.example/localhost", true, Err("url-insecure")),
+        ("ws://evil.example/?127.0.0.1", true, Err("url-insecure")),
+        ("ws://evil.example/[::1]", true, Err("url-insecure")),
+        ("ws://evil.example/@localhost/", true, Err("url-insecure")),
+        ("ws://localhost@evil.example/", true, Err("url-insecure")),
+        ("ws://127.0.0.1:80@evil.example/", true, Err("url-insecure")),
+        ("ws://evil.example\\@localhost/", true, Err("url-insecure")),
+        ("ws://128.0.0.1/", true, Err("url-insecure")),
+        ("ws://0.0.0.0/", true, Err("url-insecure")),
+        ("ws://10.0.0.127/", true, Err("url-insecure")),
+        ("ws://127../", true, Err("url-insecure")),
+        ("ws://[::2]/", true, Err("url-insecure")),
+        ("ws://[1::1]/", true, Err("url-insecure")),
+    ] {
+        let document = json!([{ "id": "one", "url": url }, entry("good", json!({}))]);
+        let (list, dropped) = read_with(&document, on_a_page(secure)).unwrap();
+        let read = list.find("one").map(|server| &*server.url);
+        assert_eq!(read, expected.ok(), "{url}");
+        let why = dropped
+            .iter()
+            .find(|dropped| dropped.index == 0 && dropped.why != DropReason::UrlCredentials);
+        assert_eq!(why.map(|dropped| dropped.why.code()), expected.err(), "{url}");
+    }
+}
+
+#[test]
+fn a_user_name_and_a_password_in_a_url_are_cut_out_and_reported() {
+    for (url, expected) in [
+        ("wss://user:secret@a.example/ws", "wss://a.example/ws"),
+        ("wss://secret@a.example/ws", "wss://a.example/ws"),
+        ("wss://:secret@a.example/ws", "wss://a.example/ws"),
+        ("wss://secret@b@c/", "wss://c/"),
+        ("wss://secret@b:c@d@e.example/", "wss://e.example/"),
+        ("wss://a.example:443@evil.example/secret", "wss://evil.example/secret"),
+        ("wss://user%40:secret%2F@a.example/", "wss://a.example/"),
+        (
+            "https://user:secret@a.example:8443/x?y=@z",
+            "wss://a.example:8443/x?y=@z",
+        ),
+        ("//user:secret@a.example/", "wss://a.example/"),
+        ("wss://user:secret@[::1]:9000/", "wss://[::1]:9000/"),
+    ] {
+        let (list, dropped) = read(&json!([{ "url": url }])).unwrap();
+        let [server] = list.servers() else { panic!("{url}") };
+        assert_eq!((&*server.url, &*server.id), (expected, expected), "{url}");
+        assert_eq!(reported(&dropped), [(0, "url-credentials")], "{url}");
+        let whole = format!("{list:?}");
+        assert!(!whole.contains("user:") && !whole.contains("secret@"), "{whole}");
+    }
+    for url in [
+        "wss://a.example/@b",
+        "wss://a.example/u:p@b/c",
+        "wss://a.example/?q=u:p@b",
+        "wss://@a.example/",
+    ] {
+        let (list, dropped) = read(&json!([{ "url": url }])).unwrap();
+        assert_eq!(reported(&dropped), [], "{url}");
+        assert_eq!(&*list.servers()[0].url, url.replace("//@", "//"), "{url}");
+    }
+    // Without them two entries may turn out to be one.
+    let twice = json!([{ "url": "wss://a:1@a.example/" }, { "url": "wss://b:2@a.example/" }]);
+    let (list, dropped) = read(&twice).unwrap();
+    assert_eq!(ids(&list), ["wss://a.example/"]);
+    let reported = reported(&dropped);
+    assert_eq!(
+        reported,
+        [(0, "url-credentials"), (1, "url-credentials"), (1, "duplicate-id")]
+    );
+}
+
+#[test]
+fn no_authority_however_hostile_leaks_credentials_or_passes_for_this_machine() {
+    let pieces = [
+        "@",
+        "@",
+        ":",
+        "/",
+        "\\",
+        "?",
+        "%40",
+        "%2f",
+        "[::1]",
+        ".",
+        "localhost",
+        ".localhost",
+        "127.0.0.1",
+        "127.",
+        "evil.example",
+        "1",
+        "80",
+        "user",
+        "ä",
+        "xn--a",
+        " ",
+        "\t",
+        "",
+    ];
+    let (mut read_, mut loopback) = (0, 0);
+    for seed in 0..20_000 {
+        let mut random = Random::new(seed);
+        let mut url = ["ws://", "wss://", "http:", "https:\\\\"][pick(&mut random, 4)].to_owned();
+        for _ in 0..=pick(&mut random, 6) {
+            url += pieces[pick(&mut random, pieces.len())];
+        }
+        // What the platform's parser says of it is what the browser would do.
+        let base = url::Url::parse("https://seed.example/api/servers.json").unwrap();
+        let Ok(mut parsed) = base.join(&url) else { continue };
+        let had_credentials = !parsed.username().is_empty() || parsed.password().is_some();
+        parsed.set_username("").unwrap();
+        parsed.set_password(None).unwrap();
+        let is_loopback = match parsed.host().unwrap() {
+            url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            url::Host::Ipv4(address) => address.is_loopback(),
+            url::Host::Ipv6(address) => address.is_loopback(),
+        };
+        let is_secure = matches!(parsed.scheme(), "wss" | "https");
+        let document = json!([{ "id": "one", "url": url }, entry("good", json!({}))]);
+        let (list, dropped) = read_with(&document, on_a_page(true)).unwrap();
+        let one = list.find("one");
+        assert_eq!(
+            one.is_some(),
+            is_secure || is_loopback,
+            "seed {seed}: {url:?} is {parsed}"
+        );
+        if let Some(one) = one {
+            let expected = parsed.as_str().replacen("http", "ws", 1);
+            assert_eq!(*one.url, *expected, "seed {seed}: {url:?}");
+            let codes: Vec<&str> = dropped.iter().map(|dropped| dropped.why.code()).collect();
+            assert_eq!(codes == ["url-credentials"], had_credentials, "seed {seed}: {url:?}");
+            read_ += 1;
+            loopback += u32::from(is_loopback && had_credentials);
+        }
+    }
+    assert!(read_ > 1_000 && loopback > 100, "{read_}, {loopback}");
+}
+
+#[test]
+fn what_the_application_does_not_allow_is_dropped_and_reported() {
+    let one = |url| of(url, Scalar::Absent);
+    let url = || Address::Absolute("wss://a.example/".into());
+    let (list, dropped) = taken(vec![one(Address::Forbidden), one(url()), one(Address::Unparsable)]).unwrap();
+    assert_eq!(ids(&list), ["wss://a.example/"]);
+    assert_eq!(reported(&dropped), [(0, "url-forbidden"), (2, "url-invalid")]);
+    let Err(ListError::Empty(dropped)) = taken(vec![one(Address::Forbidden)]) else {
+        panic!("nothing was allowed")
+    };
+    assert_eq!(reported(&dropped), [(0, "url-forbidden")]);
+}
+
+#[test]
+fn the_applications_rank_replaces_the_priority_or_leaves_a_server_out() {
+    for (rank, expected) in [
+        (Scalar::Absent, Some(7)),
+        (Scalar::Number(0.0), Some(0)),
+        (Scalar::Number(3.0), Some(3)),
+        (Scalar::Number(255.0), Some(255)),
+        (Scalar::Bool(false), None),
+        (Scalar::Number(-1.0), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Number(1.5), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Number(256.0), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Number(f64::NAN), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Number(f64::INFINITY), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Text("1"), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Bool(true), Some(PRIORITY_OF_GARBAGE)),
+        (Scalar::Nested, Some(PRIORITY_OF_GARBAGE)),
+    ] {
+        let url = |name: &str| Address::Absolute(format!("wss://{name}.example/").into());
+        let (list, dropped) = taken(vec![of(url("a"), rank), of(url("b"), Scalar::Absent)]).unwrap();
+        let ranked = list.find("wss://a.example/").map(|server| server.priority);
+        assert_eq!(ranked, expected, "{rank:?}");
+        assert_eq!(list.find("wss://b.example/").unwrap().priority, 7);
+        let out = if expected.is_none() {
+            vec![(0, "ranked-out")]
+        } else {
+            vec![]
+        };
+        assert_eq!(reported(&dropped), out, "{rank:?}");
+    }
+}
+
+#[test]
+fn every_reason_to_leave_an_entry_out_has_a_code_of_its_own() {
+    let mut codes: Vec<&str> = DropReason::ALL.iter().map(|why| why.code()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), DropReason::ALL.len());
+}
+
+#[test]
 fn the_members_of_a_group_come_in_order_of_utilisation() {
     let document = json!([
         server("full", 10.0, 10.0),
@@ -592,4 +831,44 @@ fn the_members_of_a_group_come_in_order_of_utilisation() {
     let (list, _) = read(&document).unwrap();
     let order: Vec<&str> = list.members(&list.groups()[0]).map(|(_, server)| &*server.id).collect();
     assert_eq!(order, ["empty", "empty-too", "half", "also-half", "full"]);
+}
+
+fn on_a_page(secure: bool) -> Envelope {
+    Envelope {
+        secure,
+        ..Envelope::default()
+    }
+}
+
+/// An entry of priority 7 with this address, ranked so by the application.
+fn of<'a>(url: Address<'a>, rank: Scalar<'a>) -> Option<Entry<'a>> {
+    Some(Entry {
+        url,
+        id: Scalar::Absent,
+        available: Scalar::Absent,
+        users: Scalar::Absent,
+        priority: Scalar::Number(7.0),
+        capacity: Scalar::Absent,
+        weight: Scalar::Absent,
+        draining: Scalar::Absent,
+        connect_rate: Scalar::Absent,
+        rank,
+    })
+}
+
+/// What is read of a document of these entries, as a driver shows them.
+fn taken(entries: Vec<Option<Entry<'_>>>) -> Result<(ServerList, Vec<Dropped>), ListError> {
+    let header = Header {
+        version: Scalar::Absent,
+        age: Scalar::Absent,
+        ttl: Scalar::Absent,
+        retry_after: Scalar::Absent,
+        heartbeat: Scalar::Absent,
+    };
+    let length = u32::try_from(entries.len()).unwrap();
+    evenkeel::list::read::read(header, length, entries.into_iter(), Envelope::default())
+}
+
+fn pick(random: &mut Random, of: usize) -> usize {
+    (random.between(0.0, of as f64) as usize).min(of - 1)
 }

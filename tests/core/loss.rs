@@ -264,7 +264,7 @@ fn stability_counts_even_if_the_timer_never_told() {
     // Frozen for an hour: the loss is the first that the client hears of.
     let watched = &mut world.clients[0].watched;
     let attempt = watched.live().unwrap();
-    watched.closed(at(3_700.0), attempt, 1006, true);
+    watched.closed(at(3_700.0), attempt, 1011, true);
     assert_eq!(watched.client.failures(), 1);
 }
 

@@ -49,6 +49,38 @@ fn a_list_made_more_than_three_seconds_after_a_loss_knows_better() {
 }
 
 #[test]
+fn a_browser_that_delays_attempts_keeps_the_next_one_back_for_longer_after_each_failure() {
+    let mut selector = selector(&two());
+    let a = key_of(&selector, "a");
+    let delay = |selector: &Selector, now: f64| selector.memory.dial_delay(a, at(now)).as_secs();
+    assert_eq!(delay(&selector, 0.0), 0.0);
+    for longest in [0.4, 0.6, 0.9, 1.35] {
+        selector.memory.refused(a, at(10.0));
+        assert_near(&[delay(&selector, 10.0)], &[longest]);
+    }
+    // What has gone by since the failure counts, and the other server has nothing to do with it.
+    assert_near(&[delay(&selector, 11.0), delay(&selector, 12.0)], &[0.35, 0.0]);
+    assert_eq!(
+        selector.memory.dial_delay(key_of(&selector, "b"), at(10.0)).as_secs(),
+        0.0
+    );
+    for _ in 0..300 {
+        selector.memory.refused(a, at(20.0));
+    }
+    assert_near(
+        &[delay(&selector, 20.0), delay(&selector, 79.0), delay(&selector, 80.0)],
+        &[60.0, 1.0, 0.0],
+    );
+    // A connection, or a while without a failure, and it begins anew.
+    selector.memory.connected(a);
+    assert_eq!(delay(&selector, 20.0), 0.0);
+    for begins_anew in [30.0, 210.0] {
+        selector.memory.refused(a, at(begins_anew));
+        assert_near(&[delay(&selector, begins_anew)], &[0.4]);
+    }
+}
+
+#[test]
 fn a_list_that_shows_a_lost_server_as_unavailable_does_not_take_it_back() {
     let mut selector = selector(&two());
     report(&mut selector, "a", Cause::Crash, 0.0);

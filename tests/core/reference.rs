@@ -205,7 +205,7 @@ proptest! {
         let list = list(servers.into());
         let selector = selector(&list);
         let lost: Vec<ServerKey> = lost.iter().filter_map(|&n| Some(list.servers().get(n)?.key)).collect();
-        let overrides = Overrides { lost: Some(&lost), failures: Some(failures), overloaded: None };
+        let overrides = Overrides { lost: Some(&lost), failures: Some(failures), ..Overrides::default() };
         let excluded: Vec<bool> =
             list.servers().iter().map(|s| !s.offered() || lost.contains(&s.key)).collect();
         let displaced = list.servers().iter().filter(|s| {

@@ -41,14 +41,14 @@ fn the_seed_that_answered_is_asked_first_the_next_time() {
 }
 
 #[test]
-fn a_hanging_seed_is_given_up_after_its_timeout_and_the_next_is_asked() {
+fn a_hanging_seed_gets_company_after_two_seconds_and_is_given_up_after_its_timeout() {
     let mut world = with_seeds(&[Answer::Nothing, Answer::Nothing, Answer::List]);
     let client = world.start(1);
     world.run_for(20.0);
     let asked = world.fetches(client, 0.0);
     assert_eq!(asked.iter().map(|fetch| fetch.1).collect::<Vec<_>>(), [0, 1, 2]);
     assert!(
-        (asked[1].0 - 5.0).abs() < 0.01 && (asked[2].0 - 10.0).abs() < 0.01,
+        (asked[1].0 - 2.0).abs() < 0.01 && (asked[2].0 - 5.0).abs() < 0.01,
         "{asked:?}"
     );
     let cancelled = world
@@ -57,7 +57,7 @@ fn a_hanging_seed_is_given_up_after_its_timeout_and_the_next_is_asked() {
         .filter(|(_, what)| *what == Happened::Cancelled);
     assert_eq!(cancelled.count(), 2);
     let opened = world.opened_at(client, 0.0).unwrap();
-    assert!(opened < 10.2, "{opened}");
+    assert!(opened < 5.2, "{opened}");
 }
 
 #[test]
@@ -339,4 +339,125 @@ fn a_seed_that_fails_while_the_last_list_serves_on_is_told_of() {
     assert_eq!(world.state(0), State::Open);
     let causes: Vec<RetryCause> = world.retries(0, since).iter().map(|(_, retry)| retry.cause).collect();
     assert!(causes.contains(&RetryCause::Seed(SeedFailure::Status)), "{causes:?}");
+}
+
+#[test]
+fn a_seed_that_hangs_costs_two_seconds_where_another_answers() {
+    for seed in 0..20 {
+        let mut world = with_seeds(&[Answer::Nothing, Answer::List]);
+        let client = world.start(seed);
+        assert!(world.run_until(2.2, World::all_open), "seed {seed}");
+        // The one that is not needed any more is let go.
+        assert_eq!(world.count(client, 0.0, Happened::Cancelled), 1, "seed {seed}");
+        // It has not failed, but the other one is asked first from now on.
+        assert_eq!(world.retries(client, 0.0), [], "seed {seed}");
+        world.run_for(70.0);
+        let asked: Vec<u16> = world.fetches(client, 0.0).iter().map(|fetch| fetch.1).collect();
+        assert_eq!(asked[..3], [0, 1, 1], "seed {seed}");
+    }
+}
+
+#[test]
+fn of_two_seeds_that_are_being_asked_the_first_to_answer_counts() {
+    let mut world = with_seeds(&[Answer::Nothing, Answer::Nothing]);
+    let client = world.start(1);
+    world.run_for(0.5);
+    let slow = world.clients[client].watched.asked().unwrap();
+    world.run_for(2.0);
+    let company = world.clients[client].watched.asked().unwrap();
+    assert_ne!(slow, company);
+    let list = crate::support::list(serde_json::json!([crate::support::server("a", 0.0, 10.0)]));
+    world.tell(client, |client, now| {
+        assert!(client.handle_list(now, slow, list.clone()))
+    });
+    assert_eq!(world.count(client, 0.0, Happened::Cancelled), 1);
+    world.tell(client, |client, now| {
+        assert!(!client.handle_list(now, company, list.clone()))
+    });
+    assert_eq!(world.attempts(client, 0.0).len(), 1);
+}
+
+#[test]
+fn company_that_fails_is_asked_again_while_the_first_still_hangs() {
+    let mut world = with_seeds(&[Answer::Nothing, unreachable()]);
+    let client = world.start(2);
+    world.run_for(2.5);
+    world.seeds[1] = Answer::List;
+    assert!(world.run_until(4.9, World::all_open));
+    assert_eq!(world.causes(client, 0.0)[0], RetryCause::Seed(SeedFailure::Unreachable));
+}
+
+#[test]
+fn each_seed_has_pauses_of_its_own() {
+    for seed in 0..20 {
+        let mut world = with_seeds(&[Answer::Fails(SeedFailure::Overloaded, Some(300.0)), unreachable()]);
+        let client = world.start(seed);
+        world.run_for(290.0);
+        let asked = |world: &World, of: u16| world.fetches(client, 0.0).iter().filter(|fetch| fetch.1 == of).count();
+        assert_eq!(asked(&world, 0), 1, "seed {seed}");
+        assert!((8..60).contains(&asked(&world, 1)), "seed {seed}: {}", asked(&world, 1));
+        // Each failure tells of the next request, to whichever of them.
+        let fetches = world.fetches(client, 0.0);
+        for (when, retry) in world.retries(client, 0.0) {
+            let next = fetches.iter().find(|fetch| fetch.0 >= when);
+            let off = next.map_or(0.0, |next| next.0 - when - retry.delay.as_secs());
+            assert!(off.abs() < 0.01, "seed {seed}: {retry:?} at {when}, asked {next:?}");
+        }
+        world.run_for(170.0);
+        assert_eq!(asked(&world, 0), 2, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_seed_that_wants_to_be_left_alone_holds_up_no_other() {
+    let mut world = with_seeds(&[Answer::Fails(SeedFailure::Overloaded, Some(3_600.0)), Answer::List]);
+    let client = world.start(1);
+    assert!(world.run_until(0.3, World::all_open));
+    assert_eq!(world.retries(client, 0.0)[0].1.delay.as_secs(), 0.0);
+    world.run_for(3_000.0);
+    let asked: Vec<u16> = world.fetches(client, 0.1).iter().map(|fetch| fetch.1).collect();
+    assert!(asked.len() > 30 && asked.iter().all(|seed| *seed == 1), "{asked:?}");
+}
+
+#[test]
+fn credentials_that_have_expired_are_worth_a_second_request_at_once_and_no_third() {
+    for seed in 0..20 {
+        let mut world = with_seeds(&[Answer::Fails(SeedFailure::Expired, None)]);
+        let client = world.start(seed);
+        world.run_for(600.0);
+        let asked = world.fetches(client, 0.0);
+        let gaps: Vec<f64> = asked.windows(2).map(|pair| pair[1].0 - pair[0].0 - 0.04).collect();
+        assert!(gaps[0] < 0.001, "seed {seed}: {gaps:?}");
+        assert!(asked.len() < 60, "seed {seed}: {}", asked.len());
+        let retries = world.retries(client, 0.0);
+        assert_eq!(retries[0].1.delay.as_secs(), 0.0, "seed {seed}");
+        assert!(
+            retries[1..].iter().all(|(_, retry)| retry.delay.as_secs() > 0.0),
+            "seed {seed}"
+        );
+        // After a list it is so again.
+        world.seeds = vec![Answer::List];
+        assert!(world.run_until(world.now + 61.0, World::all_open), "seed {seed}");
+        world.seeds = vec![Answer::Fails(SeedFailure::Expired, None)];
+        let from = world.now;
+        world.run_for(80.0);
+        let asked = world.fetches(client, from);
+        assert!(asked[1].0 - asked[0].0 < 0.05, "seed {seed}: {asked:?}");
+    }
+}
+
+#[test]
+fn what_is_forbidden_is_not_asked_for_again_at_once() {
+    let mut waits = Vec::new();
+    for seed in 0..50 {
+        let mut world = with_seeds(&[Answer::Fails(SeedFailure::Forbidden, None)]);
+        let client = world.start(seed);
+        world.run_for(3.0);
+        let asked = world.fetches(client, 0.0);
+        waits.push(asked[1].0 - asked[0].0 - 0.04);
+    }
+    waits.sort_by(f64::total_cmp);
+    assert!((0.3..0.7).contains(&waits[25]) && waits[49] > 0.9, "{waits:?}");
+    assert_eq!(SeedFailure::of_status(401), SeedFailure::Expired);
+    assert_eq!(SeedFailure::of_status(403), SeedFailure::Forbidden);
 }

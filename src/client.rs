@@ -142,6 +142,9 @@ pub struct Client {
     /// No draw whether to move before this, nor on this version again.
     next_draw_at: Instant,
     drawn_version: Option<u64>,
+    /// How many lists have come into force, and by which of them the last attempt was decided on.
+    lists: u32,
+    decided_by: u32,
     told: State,
     outbox: VecDeque<Command>,
 }
@@ -181,6 +184,8 @@ impl Client {
             clock_at: Instant::NEVER,
             next_draw_at: Instant::LONG_AGO,
             drawn_version: None,
+            lists: 0,
+            decided_by: 0,
             told: State::Idle,
             outbox: VecDeque::new(),
         }
@@ -320,6 +325,7 @@ impl Client {
     pub fn handle_given_list(&mut self, now: Instant, list: Arc<ServerList>) -> bool {
         self.notice(now);
         let accepted = self.selector.update(list, now);
+        self.lists = self.lists.wrapping_add(u32::from(accepted));
         if !self.seeds.exist() {
             self.selector.fix();
         }
@@ -649,6 +655,20 @@ impl Client {
                 // Whoever was told of the state may have ended the connection before hearing that it stands.
                 Some(Command::Opened { attempt } | Command::Migrated { attempt, .. })
                     if self.link().is_none_or(|link| link.attempt != attempt) => {}
+                // Or have brought another list into force, in which the decision's position is another server's.
+                Some(Command::Connect {
+                    attempt,
+                    decision,
+                    beside,
+                }) if self.decided_by != self.lists => {
+                    if let Some(decision) = self.renewed(now, attempt, decision, assessment) {
+                        return Some(Command::Connect {
+                            attempt,
+                            decision,
+                            beside,
+                        });
+                    }
+                }
                 Some(command) => return Some(command),
                 None if self.advance(now, assessment) => {}
                 None => {
@@ -657,6 +677,31 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// A decision that was made by an earlier list, by the one in force. None if there is nothing to carry out any more.
+    fn renewed(
+        &mut self,
+        now: Instant,
+        id: AttemptId,
+        decision: Decision,
+        assessment: &mut Assessment,
+    ) -> Option<Decision> {
+        self.decided_by = self.lists;
+        let attempt = self.attempt_mut(id).map(|attempt| attempt.server);
+        let position = attempt.and_then(|server| self.selector.in_force()?.list.position(server));
+        if let Some(server) = position {
+            self.assess(now, Overrides::default(), assessment);
+            return Some(Decision { server, ..decision });
+        }
+        // It was never under way: its end is no news either.
+        self.outbox
+            .retain(|command| !matches!(command, Command::Abandon { attempt } if *attempt == id));
+        self.second.take_if(|second| second.id == id);
+        if matches!(self.phase, Phase::Connecting { first, .. } if first.id == id) {
+            self.phase = Phase::Deciding;
+        }
+        None
     }
 
     /// Takes the one step that is due. False if none is.
@@ -734,6 +779,7 @@ impl Client {
             let fallback = || Some((self.fallback.clone()?, Instant::LONG_AGO, true));
             if let Some((list, received, fallback)) = spare.or_else(fallback) {
                 self.selector.resort_to(list, received, fallback, now);
+                self.lists = self.lists.wrapping_add(1);
                 self.outbox.push_back(Command::Resort { fallback });
             }
         }
@@ -772,6 +818,7 @@ impl Client {
         let list = self.selector.in_force().map(|in_force| &*in_force.list);
         let server = list.and_then(|list| list.servers().get(decision.server))?.key;
         self.attempts = self.attempts.wrapping_add(1);
+        self.decided_by = self.lists;
         let id = AttemptId(self.attempts);
         let (stage, deadline) = match self.config.credential_timeout {
             Some(timeout) => (Stage::Credentials, now + timeout),

@@ -169,7 +169,8 @@ impl Occasion<'_> {
     }
 
     /// Draws whether to move to where this client's key meets, in its own group: its server was away, or full, and is not
-    /// any more.
+    /// any more. All go at once, as fast as it can take them: where a key belongs does not change by going there, and until
+    /// the last one has gone its clients are parted.
     pub(crate) fn homecoming(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
         let priority = self.own_priority();
         let group = self.list.groups().iter().find(|group| group.priority == priority)?;
@@ -184,8 +185,8 @@ impl Occasion<'_> {
             .fold((0.0, 0.0), |(users, capacity), (_, server)| {
                 (users + server.users, capacity + server.capacity)
             });
-        let expected = PART * sums.0 * self.list.server(home)?.capacity / f64::max(sums.1, f64::MIN_POSITIVE);
-        let target = self.drawn(targets, PART, expected, random)?;
+        let expected = sums.0 * self.list.server(home)?.capacity / f64::max(sums.1, f64::MIN_POSITIVE);
+        let target = self.drawn(targets, 1.0, expected, random)?;
         Some((target, MoveReason::Affinity))
     }
 

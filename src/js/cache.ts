@@ -56,11 +56,11 @@ export class ListCache {
   async read(): Promise<Cached | undefined> {
     try {
       if (globalThis.localStorage) return parse(localStorage.getItem(this.#key));
+      if (!globalThis.indexedDB) return undefined;
     } catch {
       // A page may be forbidden to have storage.
       return undefined;
     }
-    if (!globalThis.indexedDB) return undefined;
     const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE));
     return parse(await Promise.race([late, database("readonly", (store) => store.get(this.#key))]));
   }

@@ -72,6 +72,8 @@ export interface Face {
   ask(seed: number, request: number, signal: AbortSignal): void;
   /** Asks the application, if it wants to be asked. */
   credentials: ((server: Server) => Promise<Credentials>) | undefined;
+  /** This is where the way leads now. */
+  chose(url: string, server: Server): void;
   /** `beside`: there is a connection or an attempt that goes on meanwhile. */
   dial(url: string, protocols: string[] | undefined, server: Server, beside: boolean): WebSocket;
   prepare(socket: WebSocket, server: Server): Promise<unknown>;
@@ -81,7 +83,8 @@ export interface Face {
   migrated(socket: WebSocket, server: Server, reason: string): void;
   /** Something arrived, on the connection or on one that it has replaced. */
   message(event: MessageEvent): void;
-  beat(socket: WebSocket): void;
+  /** Sends the application's ping. False if it could not. */
+  beat(socket: WebSocket): boolean;
   closed(closure: Closure): void;
   /** A list from a seed is in force. */
   remember(list: Arrival): void;

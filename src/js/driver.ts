@@ -1,7 +1,7 @@
 // The driver: carries out what the core decides, with the platform's sockets, requests and timers, and decides nothing.
 import { Clock } from "./clock.js";
 import type { Answer, Cached, Closure, Face, Settings } from "./core.js";
-import type { Server, ServerStatus } from "./list.js";
+import type { DroppedEntry, Server, ServerStatus } from "./list.js";
 import { type PageNews, watchPage } from "./page.js";
 import { type Arrival, CACHED, FALLBACK, GIVEN, orNull, View } from "./view.js";
 
@@ -197,9 +197,8 @@ export class Driver {
   /** Drops the present connection, attempt or wait, and decides anew. */
   reconnect(): void {
     const state = this.#core.state();
-    // Not if the connection has ended by itself, and the application does not know yet.
     if (state === OPEN || state === MIGRATING) {
-      this.#closing ??= { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
+      this.#closing = { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
     }
     this.#tell(RECONNECT);
   }
@@ -258,6 +257,11 @@ export class Driver {
     this.#pump();
   }
 
+  /** What was left out of the last document, usable or not. */
+  get dropped(): DroppedEntry[] {
+    return this.#view.dropped;
+  }
+
   /** The position in the list of states. */
   state(): number {
     return this.#core.state();
@@ -302,7 +306,7 @@ export class Driver {
   }
 
   #hear(news: PageNews): void {
-    this.#asleep = news === "asleep";
+    if (news === "asleep" || news === "wake") this.#asleep = news === "asleep";
     const what = NEWS[news];
     // To be shown again is to look at the clock, which pumping does.
     if (what === undefined) this.#pump();
@@ -367,7 +371,8 @@ export class Driver {
     } else if (kind === 10) {
       if (link && socket) face.migrated(socket, link.server, this.#view.moves[rest[0]] as string);
     } else if (kind === 11) {
-      if (socket) face.beat(socket);
+      // Who could not ask must not take silence for an answer.
+      if (link && socket && !face.beat(socket)) link.heard = performance.now();
     } else if (kind === 12) {
       // It has been replaced: the application's farewell is not for this one.
       if (socket) endSocket(socket, 1000);
@@ -386,6 +391,9 @@ export class Driver {
       this.#closing = undefined;
     }
     this.#face.closed({ ...closure, final: !!final });
+    // A move, or the other one of two attempts, may go on as the way back.
+    const [next] = this.#links.values();
+    if (next && !final && !moved) this.#face.chose(next.socket?.url ?? next.server.url, next.server);
   }
 
   #connect(attempt: number, [beside, ...numbers]: number[]): void {
@@ -397,6 +405,7 @@ export class Driver {
     const link: Link = { attempt, server, errored: true, heard: 0, told: 0 };
     this.#links.set(attempt, link);
     const { credentials } = this.#face;
+    if (credentials && !beside) this.#face.chose(server.url, server);
     const dial = (url: string, protocols: string[] | undefined): void => this.#dial(link, url, protocols, !!beside);
     if (!credentials) {
       dial(server.url, undefined);
@@ -463,9 +472,10 @@ export class Driver {
     this.#face.prepare(socket, link.server).then(
       () => {
         if (this.#links.get(link.attempt) !== link) return;
-        // The application may have set handlers of its own.
+        // The application may have set handlers of its own, and not have heard the end.
         this.#listen(link, socket);
-        this.#tell(PREPARED, link.attempt);
+        if (socket.readyState <= 1) this.#tell(PREPARED, link.attempt);
+        else this.#failed(link, UNPREPARED, undefined);
       },
       (error) => this.#failed(link, UNPREPARED, error),
     );

@@ -57,6 +57,10 @@ export class EvenkeelError extends Error {
   }
 }
 
+/** A list with no usable server, and what was wrong with each of its entries. */
+export const emptyList = (dropped: readonly { index: number; code: string }[]): EvenkeelError =>
+  new EvenkeelError("list-empty", dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "));
+
 /** What wasm threw (a code, or a trap) as an error of ours. */
 export const asError = (thrown: unknown): EvenkeelError =>
   thrown instanceof EvenkeelError

@@ -173,7 +173,7 @@ const socketTable: Table<BalancedWebSocketOptions> = {
   refreshInterval: [`false or ${milliseconds}`, 60_000],
   cache: ["false or string"],
   fallback: ["string or object"],
-  allow: ["object or function"],
+  allow: ["array or function"],
   rank: ["function"],
   affinity: ["string"],
   url: ["function"],
@@ -218,6 +218,7 @@ const fits = (value: unknown, kind: string): boolean =>
   kind.split(" or ").some((one) => {
     const [, least, most] = /^number from (\d) to (\d+)$/.exec(one) ?? [];
     if (least) return typeof value === "number" && value >= +least && value <= Number(most);
+    if (one === "array") return Array.isArray(value);
     return one === typeof value || one === `'${value}'` || (one === "false" && value === false);
   });
 

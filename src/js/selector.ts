@@ -1,6 +1,6 @@
 import type { Load } from "./core.js";
 import { randomSeed } from "./driver.js";
-import { asError, EvenkeelError } from "./errors.js";
+import { asError, EvenkeelError, emptyList } from "./errors.js";
 import type { Decision, ListSummary, Probability } from "./list.js";
 import { type SelectorOptions, selectorOptions } from "./options.js";
 import type { ListDocument } from "./source.js";
@@ -77,12 +77,7 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
           summary = view.take(now, GIVEN, { document: list, base: against });
         } catch (thrown) {
           // A code or a trap of the core's; all else is thrown by getters of the application's.
-          if (thrown === "list-empty") {
-            throw new EvenkeelError(
-              thrown,
-              view.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "),
-            );
-          }
+          if (thrown === "list-empty") throw emptyList(view.dropped);
           if (typeof thrown === "string" || thrown instanceof WebAssembly.RuntimeError) throw thrown;
           throw new EvenkeelError("list-invalid", thrown);
         }

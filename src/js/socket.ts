@@ -2,7 +2,7 @@
 import { ListCache } from "./cache.js";
 import type { Answer, Cached, Closure, Face, Load, Parts } from "./core.js";
 import type { Driver } from "./driver.js";
-import { asError, EvenkeelError, knownError } from "./errors.js";
+import { asError, EvenkeelError, emptyList, knownError } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
@@ -17,7 +17,7 @@ import {
   type SeedFunction,
   type Source,
 } from "./source.js";
-import { allowing, baseUrl, parseClose, parseProtocols } from "./validate.js";
+import { allowing, baseUrl, parseClose, parseProtocols, parseUrl } from "./validate.js";
 
 // By number, as the core has them; the others need no name here.
 const IDLE = 0;
@@ -183,8 +183,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
 
   /** Bytes handed to `send` that have not been handed to the network: the queue's and the browser's. */
   get bufferedAmount(): number {
-    const sockets = (this.#live?.bufferedAmount ?? 0) + (this.#before?.bufferedAmount ?? 0);
-    return this.#queue.bytes + sockets + this.#unsent;
+    const before = this.#before && this.#before.readyState < 3 ? this.#before.bufferedAmount : 0;
+    return this.#queue.bytes + (this.#live?.bufferedAmount ?? 0) + before + this.#unsent;
   }
 
   get binaryType(): BinaryType {
@@ -294,15 +294,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
    */
   update(list: ListDocument): void {
     if (this.#state >= CLOSING) return;
-    if (!this.#driver) {
-      this.#earlyList = list;
-      return;
-    }
-    let document: unknown;
     try {
-      document = plain(list);
-      this.#driver.update(document, this.#plan.bases[0] ?? baseUrl());
+      const document = plain(list) as ListDocument;
+      if (this.#driver) this.#driver.update(document, this.#plan.bases[0] ?? baseUrl());
+      else this.#earlyList = document;
     } catch (thrown) {
+      if (thrown === "list-empty") throw emptyList(this.#driver?.dropped ?? []);
       throw typeof thrown === "string" ? new EvenkeelError(thrown) : new EvenkeelError("list-invalid", thrown);
     }
   }
@@ -415,21 +412,19 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
         (async (server) => {
           try {
             const [address, names] = await Promise.all([url?.(server), protocols?.(server)]);
-            // What is no URL, or a wrong protocol, would be refused by the browser for every attempt.
+            // Else the browser would refuse what is no URL or no protocol, and the server would seem to have.
             return {
-              url: address === undefined ? server.url : String(address),
+              url: address === undefined ? server.url : parseUrl(address).href.replace(/^http/, "ws"),
               protocols: names === undefined ? this.#protocols : parseProtocols(names),
             };
           } catch (error) {
             throw this.#note(new EvenkeelError("credentials-failed", error));
           }
         }),
+      chose: (url, server) => this.#choose(url, server),
       dial: (url, protocols = this.#protocols, server, beside) => {
         // The choice shows at once, unless there is something that goes on meanwhile.
-        if (!beside) {
-          this.#url = url;
-          this.#server = server;
-        }
+        if (!beside) this.#choose(url, server);
         try {
           const socket = new this.#WebSocket(url, protocols);
           socket.binaryType = this.#binaryType;
@@ -475,8 +470,10 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       beat: (socket) => {
         try {
           socket.send(typeof message === "function" ? message() : (message as string));
+          return true;
         } catch (error) {
           report(error);
+          return false;
         }
       },
       closed: (closure) => this.#end(closure),
@@ -496,6 +493,11 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       this.#failure = error as EvenkeelError;
       throw this.#note(this.#failure);
     }
+  }
+
+  #choose(url: string, server: Server): void {
+    this.#url = url;
+    this.#server = server;
   }
 
   /** From now on this is the connection. */

@@ -35,9 +35,12 @@ export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(valu
 /** The option `fallback` as a list, if it is given. */
 export function parseFallback(given: string | URL | readonly (string | URL)[] | undefined): unknown {
   if (given === undefined) return undefined;
-  const { fixed, seeds } = parseSource(given);
-  if (!fixed || seeds.length) throw new EvenkeelError("bad-option", "fallback: ws: or wss: URLs expected");
-  return fixed;
+  const items: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const urls = items.every(isUrl) ? items.map(parseUrl) : [];
+  if (!urls.length || !urls.every(({ protocol }) => /^wss?:$/.test(protocol))) {
+    throw new EvenkeelError("bad-option", "fallback: ws: or wss: URLs expected");
+  }
+  return urls.map(({ href }) => ({ url: href }));
 }
 
 /** Reads the first argument; the exceptions are those of the constructor. */

@@ -57,4 +57,6 @@ export const allowing = (
 ): ((url: URL) => boolean) | undefined =>
   typeof allow === "function" || !allow
     ? allow
-    : ({ host, hostname }) => allow.includes(host) || allow.includes(hostname);
+    : ({ hostname, port, protocol }) =>
+        allow.includes(hostname) ||
+        allow.includes(`${hostname}:${port || (/^(wss|https):$/.test(protocol) ? 443 : 80)}`);

@@ -1,4 +1,4 @@
-//! A document on its way from `JSON.parse` to the core: `flatten` in `src/js/driver.ts` writes it out value by value, as
+//! A document on its way from `JSON.parse` to the core: `flatten` in `src/js/view.ts` writes it out value by value, as
 //! numbers and one text, which is many times faster than asking for each value from here.
 //!
 //! A value that is zero or above is that number; the others stand for what is no such number. Strings follow each

@@ -113,12 +113,7 @@ fn no_more_go_in_a_second_than_the_first_target_to_be_busy_can_take() {
 
     // And so does a list that is good for ten minutes.
     let lasting = |n: f64| document(&json!({ "age": 0, "ttl": 600, "servers": now(n) }));
-    let lists = life.steps[..1].iter().cloned();
-    let later = [(30.0, 0.0), (60.0, 0.0), (121.0, 1.0)].map(|(when, n)| Step::List(when, lasting(n)));
-    let life = Life {
-        steps: lists.chain(later).collect(),
-        ..life
-    };
+    let life = Life::by("c", [(30.0, lasting(0.0)), (60.0, lasting(0.0)), (121.0, lasting(1.0))]);
     assert_chances(&life, &chances);
 }
 
@@ -285,7 +280,7 @@ fn a_group_without_capacities_is_never_nearly_full() {
 // Affinity, and servers that are gone.
 
 #[test]
-fn of_those_whose_key_meets_on_another_server_of_their_group_half_go_there_at_each_list() {
+fn all_whose_key_meets_on_another_server_of_their_group_go_there_at_once() {
     let plenty = |n: f64| {
         json!([
             server("a", 400.0, 1e3),
@@ -293,7 +288,7 @@ fn of_those_whose_key_meets_on_another_server_of_their_group_half_go_there_at_ea
             server("c", 100.0 + n, 1e3)
         ])
     };
-    assert_chances(&Life::of("a", plenty).of_the_key_of("b"), &[("affinity", "b", 0.5)]);
+    assert_chances(&Life::of("a", plenty).of_the_key_of("b"), &[("affinity", "b", 1.0)]);
     // Whoever is there stays there: no room is torn apart to even a group out.
     assert_chances(&Life::of("a", plenty).of_the_key_of("a").rebalancing(), &[]);
     assert_moves(&Life::of("a", plenty).rebalancing(), true);
@@ -311,8 +306,8 @@ fn of_those_whose_key_meets_on_another_server_of_their_group_half_go_there_at_ea
     let key = keys
         .find(|key| meets(&with_d, key) == "d" && meets(&shown, key) == "b")
         .unwrap();
-    assert_chances(&Life::of("a", without_d).with_key(&key), &[("affinity", "b", 0.5)]);
-    // Half of those whose home it is, an eighth of 120,000, are 125 a second within a minute, and it takes 8.
+    assert_chances(&Life::of("a", without_d).with_key(&key), &[("affinity", "b", 1.0)]);
+    // Those whose home it is, an eighth of 120,000, are 250 a second within a minute, and it takes 8.
     let busy = |n: f64| {
         let b = json!({ "users": 10_000.0 + n, "capacity": 5e4, "connectRate": 10 });
         json!([
@@ -323,7 +318,7 @@ fn of_those_whose_key_meets_on_another_server_of_their_group_half_go_there_at_ea
     };
     assert_chances(
         &Life::of("a", busy).of_the_key_of("b"),
-        &[("affinity", "b", 0.5 * 8.0 / 125.0)],
+        &[("affinity", "b", 8.0 / 250.0)],
     );
 }
 
@@ -443,8 +438,7 @@ fn a_server_that_the_client_has_ejected_is_no_target_for_ten_minutes_and_twice_a
         (&[1.0, 40.0, 101.0], 2_501.0),
     ] {
         for (when, moves) in [(ends - 1.0, false), (ends + 1.0, true)] {
-            let mut life = Life::of("b", |_| json!([]));
-            life.steps.push(Step::List(1.0, Arc::clone(&both)));
+            let mut life = Life::by("b", [(1.0, Arc::clone(&both))]);
             life.steps.extend(failures.iter().map(|&when| Step::Fails(when)));
             life.steps.push(Step::List(when, Arc::clone(&both)));
             assert_moves(&life, moves);
@@ -476,27 +470,22 @@ fn draws_are_a_minute_apart_give_or_take_a_fifth() {
 
 #[test]
 fn nobody_draws_twice_by_the_same_version() {
-    let life = |versions: [u32; 3]| {
-        let times = [121.0, 200.0, 280.0].into_iter().zip(versions);
-        let lists = times.enumerate().map(|(n, (when, version))| {
-            let servers = json!([server("a", n as f64, 1e3), in_group(1, "b", 400.0, 1e3)]);
-            (
-                when,
-                document(&json!({ "version": version, "age": 0, "servers": servers })),
-            )
-        });
-        let own = Life::of("b", |_| json!([server("a", 9.0, 1e3), in_group(1, "b", 400.0, 1e3)]));
-        let steps = own.steps[..3].iter().cloned();
-        let lists = lists.map(|(when, list)| Step::List(when, list));
-        Life {
-            steps: steps.chain(lists).collect(),
-            ..own
-        }
+    let shown = |version: u32, users: f64| {
+        let servers = json!([server("a", users, 1e3), in_group(1, "b", 400.0, 1e3)]);
+        document(&json!({ "version": version, "age": 0, "servers": servers }))
     };
-    let by_step = movers_by_step(&life([7, 7, 8]));
-    let by_step = &by_step[by_step.len() - 3..];
-    assert_eq!(by_step[1], 0);
-    assert!(near(by_step[0], 0.5) && near(by_step[2], 0.25), "{by_step:?}");
+    let life = Life::by(
+        "b",
+        [
+            (60.0, shown(6, 0.0)),
+            (121.0, shown(7, 1.0)),
+            (200.0, shown(7, 2.0)),
+            (280.0, shown(8, 3.0)),
+        ],
+    );
+    let by_step = movers_by_step(&life);
+    assert_eq!((by_step[0], by_step[2]), (0, 0), "{by_step:?}");
+    assert!(near(by_step[1], 0.5) && near(by_step[3], 0.25), "{by_step:?}");
 }
 
 #[test]
@@ -516,17 +505,9 @@ fn nobody_moves_by_a_list_that_is_older_than_a_minute_and_twice_its_ttl() {
         (119, 60, true),
         (121, 60, false),
     ] {
-        let servers = |n: f64| json!([server("a", n, 1e3), in_group(1, "b", 400.0, 1e3)]);
-        let aged = |n| document(&json!({ "age": age, "ttl": ttl, "servers": servers(n) }));
-        let steps = [(30.0, 0.0), (60.0, 0.0), (121.0, 1.0)].map(|(when, n)| Step::List(when, aged(n)));
-        let mut life = Life::of("b", servers);
-        // Or it would be newer than all that follow.
-        life.steps[0] = Step::List(
-            0.0,
-            document(&json!({ "age": age, "servers": [in_group(1, "b", 1.0, 10.0)] })),
-        );
-        life.steps.truncate(1);
-        life.steps.extend(steps);
+        let servers = json!([server("a", 0.0, 1e3), in_group(1, "b", 400.0, 1e3)]);
+        let aged = document(&json!({ "age": age, "ttl": ttl, "servers": servers }));
+        let life = Life::by("b", [(121.0, aged)]);
         assert_moves(&life, moves);
     }
 }
@@ -650,16 +631,17 @@ impl Life {
     /// The same with three lists of one's own.
     fn with(own: &'static str, lists: [&dyn Fn(f64) -> Value; 3]) -> Self {
         let times = [30.0, 60.0, 121.0].into_iter().zip(lists);
-        let first = Step::List(0.0, list(json!([server(own, 1.0, 10.0)])));
-        let rest = times.filter_map(|(when, servers)| {
-            let servers = servers(0.0);
-            let is_empty = servers.as_array().unwrap().is_empty();
-            (!is_empty).then(|| Step::List(when, list(servers)))
-        });
+        Self::by(own, times.map(|(when, servers)| (when, list(servers(0.0)))))
+    }
+
+    /// The same with any lists at any times.
+    fn by(own: &'static str, lists: impl IntoIterator<Item = (f64, Arc<ServerList>)>) -> Self {
+        let first = (0.0, list(json!([server(own, 1.0, 10.0)])));
+        let steps = [first].into_iter().chain(lists);
         Self {
             config: Config::default(),
             own,
-            steps: [first].into_iter().chain(rest).collect(),
+            steps: steps.map(|(when, list)| Step::List(when, list)).collect(),
         }
     }
 
@@ -754,10 +736,7 @@ impl Life {
 fn lone(lists: &[(f64, u32)]) -> Life {
     let servers = || json!([server("a", 0.0, 1e3), in_group(1, "b", 1.0, 1e3)]);
     let of = |version: u32| document(&json!({ "version": version, "age": 0, "servers": servers() }));
-    let mut life = Life::of("b", |_| json!([]));
-    life.steps
-        .extend(lists.iter().map(|&(when, version)| Step::List(when, of(version))));
-    life
+    Life::by("b", lists.iter().map(|&(when, version)| (when, of(version))))
 }
 
 /// How many of all seeds are drawn to move at each of the steps after the first.

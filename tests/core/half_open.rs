@@ -280,6 +280,12 @@ fn a_replacement_that_fails_leaves_the_old_connection_and_is_tried_again_with_gr
             gaps[0] < 12.1 && (15.0..130.0).contains(&longest),
             "seed {seed}: {gaps:?}"
         );
+        // The next sleep is another matter.
+        let woke = world.now;
+        world.tell(0, |client, now| client.handle_wake(now));
+        world.run_for(24.0);
+        let attempts = world.attempts(0, woke);
+        assert!(attempts.len() >= 2, "seed {seed}: {attempts:?}");
         // And as soon as one opens, all is done.
         world.set_manners(Manner::Accepts);
         let well = world.now;
@@ -305,6 +311,14 @@ fn a_message_heard_after_a_sleep_spares_the_replacement() {
         world.tell(0, |client, now| client.handle_heard(attempt, now));
         world.run_for(600.0);
         assert_eq!(world.attempts(0, woke), [], "seed {seed}");
+
+        // But not if it is from before.
+        world.sleep(600.0);
+        let woke = world.now;
+        world.run_for(1e-5);
+        world.tell(0, |client, now| client.handle_heard(attempt, now - secs(1.0)));
+        world.run_for(60.0);
+        assert_eq!(world.attempts(0, woke).len(), 1, "seed {seed}");
 
         // As well as one that comes while it is being tried again.
         world.set_manners(Manner::Refuses);

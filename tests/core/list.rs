@@ -644,6 +644,7 @@ fn on_a_secure_page_what_is_not_secure_and_on_another_machine_is_dropped() {
         ("ws://127../", true, Err("url-insecure")),
         ("ws://[::2]/", true, Err("url-insecure")),
         ("ws://[1::1]/", true, Err("url-insecure")),
+        ("ws://[::1234]/", true, Err("url-insecure")),
     ] {
         let document = json!([{ "id": "one", "url": url }, entry("good", json!({}))]);
         let (list, dropped) = read_with(&document, on_a_page(secure)).unwrap();
@@ -690,6 +691,9 @@ fn a_user_name_and_a_password_in_a_url_are_cut_out_and_reported() {
         assert_eq!(reported(&dropped), [], "{url}");
         assert_eq!(&*list.servers()[0].url, url.replace("//@", "//"), "{url}");
     }
+    // Where a parser should leave them as they are, it is the last of them that counts.
+    let hostile = of(Address::Absolute("wss://a@b@c/".into()), Scalar::Absent);
+    assert_eq!(&*taken(vec![hostile]).unwrap().0.servers()[0].url, "wss://c/");
     // Without them two entries may turn out to be one.
     let twice = json!([{ "url": "wss://a:1@a.example/" }, { "url": "wss://b:2@a.example/" }]);
     let (list, dropped) = read(&twice).unwrap();

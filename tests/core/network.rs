@@ -250,21 +250,34 @@ fn waking_does_not_hurry_those_who_leave_an_overloaded_server_alone() {
         world.run_for(2.1);
         let (when, retry) = world.retries(0, 60.0)[0];
         let waited = world.attempts(0, 60.0)[0].0 - when;
-        assert!((waited - retry.delay.as_secs()).abs() < 0.01, "seed {seed}: {waited}, {retry:?}");
+        assert!(
+            (waited - retry.delay.as_secs()).abs() < 0.01,
+            "seed {seed}: {waited}, {retry:?}"
+        );
         waits.push(waited);
     }
     assert!(waits.iter().any(|waited| *waited > 1.1), "{waits:?}");
 }
 
 #[test]
-fn reconnecting_does_not_wait_for_a_network() {
-    let mut world = World::of_three().with_one_settled(1);
-    world.go(false);
-    world.close_all(world.server_of(0).unwrap(), 1006);
-    world.run_for(1.0);
-    let from = world.now;
-    world.reconnect(0);
-    assert!(world.run_until(from + 0.2, World::all_open));
+fn reconnecting_does_not_wait_for_a_network_but_what_comes_after_it_does() {
+    for is_lost in [false, true] {
+        let mut world = World::of_three().with_one_settled(1);
+        world.go(false);
+        if is_lost {
+            world.close_all(world.server_of(0).unwrap(), 1006);
+            world.run_for(1.0);
+        }
+        let from = world.now;
+        world.reconnect(0);
+        assert!(world.run_until(from + 0.2, World::all_open), "{is_lost}");
+        world.run_for(60.0);
+        let from = world.now;
+        world.close_all(world.server_of(0).unwrap(), 1011);
+        world.run_for(PATIENCE);
+        assert_eq!(world.attempts(0, from), [], "{is_lost}");
+        assert!(world.run_until(from + PATIENCE + 1.2, World::all_open), "{is_lost}");
+    }
 }
 
 #[test]

@@ -1,29 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeCloseEvent, makeEvent } from "../../dist/events.js";
+import { stub } from "./rig.mjs";
 
 const closing = { code: 1006, reason: "gone", wasClean: false };
 
 test("a close event has code, reason and wasClean, with and without the platform's class", (t) => {
-  const own = globalThis.CloseEvent;
-  t.after(() => {
-    globalThis.CloseEvent = own;
-  });
-
-  globalThis.CloseEvent = undefined;
-  const plain = makeCloseEvent(closing);
-  assert.ok(plain instanceof Event);
-  assert.deepEqual([plain.type, plain.code, plain.reason, plain.wasClean], ["close", 1006, "gone", false]);
-
-  globalThis.CloseEvent = class extends Event {
+  class Real extends Event {
     constructor(type, init) {
       super(type);
-      Object.assign(this, init);
+      for (const name of Object.keys(init)) Object.defineProperty(this, name, { get: () => init[name] });
     }
-  };
-  const real = makeCloseEvent(closing);
-  assert.ok(real instanceof globalThis.CloseEvent);
-  assert.deepEqual([real.type, real.code, real.reason, real.wasClean], ["close", 1006, "gone", false]);
+  }
+  for (const [platforms, kind] of [
+    [undefined, Event],
+    [Real, Real],
+  ]) {
+    stub(t, "CloseEvent", { value: platforms });
+    const event = makeCloseEvent(closing, { moved: true, handedOver: 5 });
+    assert.ok(event instanceof kind);
+    const { type, code, reason, wasClean, moved, handedOver } = event;
+    assert.deepEqual([type, code, reason, wasClean], ["close", 1006, "gone", false]);
+    assert.deepEqual([moved, handedOver], [true, 5]);
+  }
 });
 
 test("an event of ours is an Event with its fields", () => {

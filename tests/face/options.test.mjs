@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { selectorOptions, socketOptions } from "../../dist/options.js";
+import { running } from "./rig.mjs";
 
 const badOption = (text) => ({ name: "EvenkeelError", code: "bad-option", message: text, remedy: /.+/ });
 
 test("an option left out, undefined or null has its default", () => {
   const defaults = {
     seedTimeout: 5_000,
+    refreshInterval: 60_000,
+    credentialTimeout: 10_000,
     connectTimeout: 10_000,
+    hedge: false,
+    failback: true,
+    linger: 5_000,
     minUptime: 30_000,
     closeTimeout: 5_000,
     queueMessages: 1_000,
@@ -32,6 +38,27 @@ test("an option that does not exist is an error that names it", () => {
 test("an option of the wrong kind is an error that says which would be right", () => {
   const wrong = [
     ["seedTimeout", 0, /number from 1 to 2147483647/],
+    ["parse", "json", /function/],
+    ["refreshInterval", 0, /false or number from 1/],
+    ["refreshInterval", true, /false or number/],
+    ["refreshInterval", Number.POSITIVE_INFINITY, /false or number/],
+    ["cache", true, /false or string/],
+    ["cache", 1, /false or string/],
+    ["fallback", 5, /string or object/],
+    ["allow", "a.example", /function/],
+    ["rank", 1, /function/],
+    ["affinity", 5, /string/],
+    ["url", "ws://a.example", /function/],
+    ["protocols", ["p"], /function/],
+    ["credentialTimeout", 0, /number from 1/],
+    ["prepare", {}, /function/],
+    ["hedge", 1, /boolean/],
+    ["heartbeat", "ping", /object/],
+    ["silenceTimeout", -1, /number from 1/],
+    ["silenceTimeout", false, /number from 1/],
+    ["failback", "yes", /boolean/],
+    ["rebalance", 0, /boolean/],
+    ["linger", -1, /number from 0/],
     ["connectTimeout", "5", /number/],
     ["connectTimeout", Number.NaN, /number/],
     ["closeTimeout", Number.POSITIVE_INFINITY, /number/],
@@ -50,8 +77,30 @@ test("an option of the wrong kind is an error that says which would be right", (
   }
 });
 
+test("hosts that are in no array are a wrong option, and not a ban on every host", () => {
+  for (const allow of [{}, new Set(["a.example"]), { "a.example": true }]) {
+    assert.throws(() => socketOptions({ allow }), badOption(/allow/));
+  }
+});
+
 test("what is right is taken", () => {
   const given = {
+    refreshInterval: false,
+    parse: JSON.parse,
+    cache: "",
+    fallback: ["ws://a.example"],
+    allow: ["a.example"],
+    rank: () => 0,
+    affinity: "",
+    url: () => "ws://a.example",
+    protocols: () => [],
+    credentialTimeout: 2 ** 31 - 1,
+    prepare: async () => {},
+    hedge: true,
+    silenceTimeout: 1,
+    failback: false,
+    rebalance: true,
+    linger: 0,
     minUptime: 0,
     queueMessages: 0,
     overflow: "drop-oldest",
@@ -66,4 +115,47 @@ test("what is right is taken", () => {
     randomSeed: 1,
     base: "https://a.example",
   });
+});
+
+test("each option of a heartbeat has its default, and a wrong one is an error that names it", () => {
+  const { heartbeat } = socketOptions({ heartbeat: { message: "ping", interval: undefined, reply: null } });
+  assert.deepEqual(heartbeat, { message: "ping", reply: undefined, interval: 25_000, timeout: 10_000 });
+  assert.equal(socketOptions().heartbeat, undefined);
+  const given = { message: () => "ping", reply: () => true, interval: 1, timeout: 1 };
+  assert.deepEqual(socketOptions({ heartbeat: given }).heartbeat, given);
+  for (const [name, value, text] of [
+    ["message", 5, /string or object or function/],
+    ["reply", /pong/, /string or function/],
+    ["interval", 0, /number from 1/],
+    ["timeout", Number.NaN, /number from 1/],
+    ["every", 5, /there is no every/],
+  ]) {
+    const wrong = { heartbeat: { message: "ping", [name]: value } };
+    assert.throws(() => socketOptions(wrong), badOption(new RegExp(`(?=.*${name}).*${text.source}`)), name);
+  }
+});
+
+test("a heartbeat without a message is an error", () => {
+  for (const heartbeat of [{}, { message: null }, { reply: "pong" }, []]) {
+    assert.throws(() => socketOptions({ heartbeat }), badOption(/heartbeat.*message/));
+  }
+});
+
+test("what reaches the driver of the options is in its words", async () => {
+  const { settings } = await running({
+    ...{ refreshInterval: false, silenceTimeout: 5, linger: 0, credentialTimeout: 7, affinity: "room", randomSeed: 3 },
+    ...{ hedge: true, failback: false, fallback: "ws://z.example" },
+  });
+  const { flags, refreshInterval, silenceTimeout, linger, credentialTimeout, affinity, randomSeed } = settings;
+  assert.deepEqual(
+    [refreshInterval, silenceTimeout, linger, credentialTimeout, affinity, randomSeed],
+    [Infinity, 5, 0, 7, "room", 3],
+  );
+  assert.deepEqual(flags, { credentials: false, prepares: false, hedge: true, failback: false, rebalance: false });
+  assert.deepEqual(settings.fallback, [{ url: "ws://z.example/" }]);
+
+  const { settings: byDefault } = await running();
+  assert.equal(byDefault.refreshInterval, 60_000);
+  assert.equal(byDefault.fallback, undefined);
+  assert.deepEqual(byDefault.flags, { ...flags, hedge: false, failback: true });
 });

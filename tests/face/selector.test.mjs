@@ -3,15 +3,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeSelector } from "../../dist/selector.js";
 
-test("a list whose getters throw is an invalid list, and never reaches the core", async () => {
-  const taken = [];
-  class Core {
-    static words = () => ";;;";
+/** A core that only hears of lists. */
+const hearing = (take) =>
+  class {
+    static words = () => ";;;;";
+    summary = () => Float64Array.of(Number.NaN, Number.NaN, Number.NaN);
     take(...given) {
-      taken.push(given);
+      take(...given);
       return false;
     }
-  }
+  };
+
+test("a list whose getters throw is an invalid list, and never reaches the core", async () => {
+  const taken = [];
+  const Core = hearing((...given) => taken.push(given));
   const selector = await makeSelector(async () => ({ Core }));
   selector.update({ servers: [{ url: "ws://a.example" }] });
   assert.equal(taken.length, 1);
@@ -27,15 +32,12 @@ test("a list whose getters throw is an invalid list, and never reaches the core"
 
 test("a document is written out value by value: numbers, and one text of all strings", async () => {
   let written;
-  class Core {
-    static words = () => ";;;";
-    take(_now, _request, length, numbers, text) {
-      written = [length, [...numbers], text.split("\0")];
-      return false;
-    }
-  }
+  const Core = hearing((_now, _from, length, numbers, given) => {
+    written = [length, [...numbers], given.split("\0")];
+  });
   const selector = await makeSelector(async () => ({ Core }), { base: "https://seed.example/servers" });
-  const absent = Array(7).fill(-1);
+  // In each row a rank comes last, of which a selector has none.
+  const absent = Array(8).fill(-1);
   selector.update({
     version: "v",
     age: 1.5,
@@ -51,9 +53,9 @@ test("a document is written out value by value: numbers, and one text of all str
   assert.deepEqual(written, [
     6,
     [
-      ...[-4, 1.5, -1, -1],
-      ...[-4, -4, -3, -5, -5, -5, -1, -1, -1],
-      ...[-4, -1, -1, -1, -1, -1, -1, -2, 0],
+      ...[-4, 1.5, -1, -1, -1],
+      ...[-4, -4, -3, -5, -5, -5, -1, -1, -1, -1],
+      ...[-4, -1, -1, -1, -1, -1, -1, -2, 0, -1],
       ...[-5, -1, ...absent],
       ...[-1, -1, ...absent],
       ...[-6, -1, ...absent],
@@ -65,13 +67,9 @@ test("a document is written out value by value: numbers, and one text of all str
 
 test("a URL is read as the platform's parser reads it, whether or not that was asked", async () => {
   let text;
-  class Core {
-    static words = () => ";;;";
-    take(_now, _request, _length, _numbers, given) {
-      text = given;
-      return false;
-    }
-  }
+  const Core = hearing((_now, _from, _length, _numbers, given) => {
+    text = given;
+  });
   const selector = await makeSelector(async () => ({ Core }));
   const hosts = [
     "a",

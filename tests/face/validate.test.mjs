@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseClose, parseProtocols, parseUrl } from "../../dist/validate.js";
+import { allowing, parseClose, parseProtocols, parseUrl } from "../../dist/validate.js";
 
 const syntaxError = { name: "SyntaxError", code: 12 };
 const invalidAccessError = { name: "InvalidAccessError", code: 15 };
@@ -46,4 +46,32 @@ test("a close reason may have 123 bytes, not characters", () => {
   assert.deepEqual(parseClose(1000, "é".repeat(61)), [1000, "é".repeat(61)]);
   assert.throws(() => parseClose(1000, "a".repeat(124)), syntaxError);
   assert.throws(() => parseClose(1000, "é".repeat(62)), syntaxError);
+});
+
+test("hosts that are allowed are told with their port or for all ports, and no host is allowed for looking like one", () => {
+  const allows = allowing(["a.example", "b.example:8443", "[::1]"]);
+  const may = (...urls) => urls.map((url) => allows(new URL(url)));
+  const [yes, no] = [true, false];
+  assert.deepEqual(may("wss://a.example", "ws://A.example:8080/ws", "https://a.example"), [yes, yes, yes]);
+  assert.deepEqual(may("wss://b.example:8443", "wss://b.example", "wss://b.example:8444"), [yes, no, no]);
+  assert.deepEqual(may("ws://[::1]:8080", "ws://[::2]"), [yes, no]);
+  const alike = ["wss://x.a.example", "wss://a.example.evil", "wss://a.example@evil.example", "wss://evil/a.example"];
+  assert.deepEqual(may(...alike, "wss://notb.example:8443"), [no, no, no, no, no]);
+});
+
+test("the port may be told even if it is the one that goes without saying", () => {
+  const allows = allowing(["a.example:443", "b.example:80"]);
+  for (const url of ["wss://a.example", "https://a.example:443", "ws://b.example/"]) {
+    assert.equal(allows(new URL(url)), true, url);
+  }
+  for (const url of ["ws://a.example", "wss://a.example:80", "wss://b.example"]) {
+    assert.equal(allows(new URL(url)), false, url);
+  }
+});
+
+test("an application's own function is asked as it is; without any, nothing is asked", () => {
+  const own = () => true;
+  assert.equal(allowing(own), own);
+  assert.equal(allowing(undefined), undefined);
+  assert.equal(allowing([])(new URL("ws://a.example")), false, "an empty list of hosts allows none");
 });

@@ -585,6 +585,11 @@ impl Client {
     pub fn handle_wake(&mut self, now: Instant) {
         self.woke_at = now;
         self.seeds.end_pauses();
+        if self.seeds.in_flight() {
+            // Nobody knows what has become of it.
+            self.cancel_fetches();
+            self.fetch(now);
+        }
         let soon = now + self.random.jitter(coming_back::SOON);
         match &mut self.phase {
             Phase::Open(_) => self.verify(now, soon),

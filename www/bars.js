@@ -4,7 +4,7 @@ import { ServerControls } from "./controls.js";
 import { button, el, setText } from "./dom.js";
 import { count, percent } from "./format.js";
 import { Slider } from "./slider.js";
-import { explainExclusion, groupName, listedOtherwise, serverConditions } from "./words.js";
+import { explainExclusion, groupName, listedOtherwise, nameExclusion, serverConditions } from "./words.js";
 
 const STUCK = 3_000; // ms: a listed count that stays wrong for longer than lists take to be made again
 
@@ -169,8 +169,9 @@ class Row {
     const excluded = seen?.excluded;
     setText(
       this.#chance,
-      seen === undefined ? "–" : excluded ? explainExclusion(excluded) : percent(seen.probability ?? 0),
+      seen === undefined ? "–" : excluded ? nameExclusion(excluded) : percent(seen.probability ?? 0),
     );
+    this.#chance.title = excluded ? explainExclusion(excluded) : "";
     this.#chance.classList.toggle("excluded", Boolean(excluded));
     this.#chance.setAttribute("aria-label", `Chance of being chosen next: ${this.#chance.textContent}`);
     this.element.style.setProperty("--chance", excluded ? 0 : (seen?.probability ?? 0));

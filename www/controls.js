@@ -44,7 +44,7 @@ const TOGGLES = [
   },
   {
     hook: "drain",
-    label: "Drain",
+    label: "Drain (clients leave within 30 s)",
     on: { draining: true },
     off: { draining: false },
     is: ({ behaviour }) => behaviour.draining,

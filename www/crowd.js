@@ -8,6 +8,7 @@ export const LARGEST_CROWD = 150;
 const BATCH = 5; // opened at once
 const PAUSE = 250; // ms between batches
 const SEED_PATIENCE = 8_000; // ms until a shared request is given up
+const SHARED_FOR = 1_000; // ms for which an answer serves everyone: the list is made anew once a second
 
 export class Crowd {
   #open;
@@ -62,21 +63,28 @@ export class Crowd {
 }
 
 /**
- * A seed function whose callers share the request that is under way. A browser opens no more than six connections to
- * a host over HTTP/1.1: while the list hangs, a crowd that asked one by one would leave none for the button that mends it.
+ * A seed function whose callers share each request, and its answer for a second. A browser opens no more than six
+ * connections to a host over HTTP/1.1: while the list hangs, a crowd that asked one by one would leave none for the button
+ * that mends it.
  */
 function shareRequests(url) {
-  let underWay = null;
+  let request = null;
+  const forget = () => {
+    request = null;
+  };
   const ask = async () => {
     const response = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(SEED_PATIENCE) });
     if (!response.ok) throw new Error(`the seed answered ${response.status}`);
-    return response.json();
+    return { list: await response.json(), at: performance.now() };
   };
-  return () => {
-    underWay ??= ask().finally(() => {
-      underWay = null;
-    });
-    return underWay;
+  return async () => {
+    if (!request) {
+      request = ask();
+      request.then(() => setTimeout(forget, SHARED_FOR), forget);
+    }
+    const { list, at } = await request;
+    // The counts have aged since.
+    return { ...list, age: list.age + (performance.now() - at) / 1_000 };
   };
 }
 

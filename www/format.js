@@ -23,10 +23,23 @@ export function duration(milliseconds) {
   return `${Math.floor(milliseconds / 60_000)} min ${Math.floor(milliseconds / 1000) % 60} s`;
 }
 
-/** A probability or utilisation as a percentage; small ones keep a digit, so that they do not read as nothing. */
+/** How long ago something was: 0.1 s ago, 2 min 5 s ago. */
+export function ago(milliseconds) {
+  return `${milliseconds < 60_000 ? `${(milliseconds / 1000).toFixed(1)} s` : duration(milliseconds)} ago`;
+}
+
+/**
+ * A probability or utilisation as a percentage; small ones keep a digit, so that they do not read as nothing. The sign
+ * stays on the line of its number.
+ */
 export function percent(fraction) {
   const value = fraction * 100;
-  return value > 0 && value < 9.95 ? `${value.toFixed(1)} %` : `${Math.round(value)} %`;
+  return value > 0 && value < 9.95 ? `${value.toFixed(1)}\u00a0%` : `${Math.round(value)}\u00a0%`;
+}
+
+/** A version, or its beginning: a hash needs no more to be told from the next. */
+export function shortVersion(version) {
+  return String(version).slice(0, 8);
 }
 
 /** 1 server, 2 servers. */

@@ -5,8 +5,10 @@ import { ConnectionPanel } from "./connection.js";
 import { Crowd, CrowdPanel, LARGEST_CROWD } from "./crowd.js";
 import { setText } from "./dom.js";
 import { Fleet } from "./fleet.js";
+import { ago, shortVersion } from "./format.js";
 import { ListMode } from "./listmode.js";
 import { Messages } from "./messages.js";
+import { crowdOptions, ownOptions } from "./options.js";
 import { record } from "./recorder.js";
 import { Timeline } from "./timeline.js";
 
@@ -71,6 +73,8 @@ const connection = new ConnectionPanel({
   group: at("group"),
   url: at("url"),
   uptime: at("uptime"),
+  heard: at("heard"),
+  move: at("move"),
   again: at("again"),
   why: at("why"),
   chances: at("chances"),
@@ -90,6 +94,7 @@ const messages = new Messages(
       outstanding: at("count-outstanding"),
       queued: at("count-queued"),
       lost: at("count-lost"),
+      repeated: at("count-repeated"),
       disordered: at("count-disordered"),
     },
   },
@@ -115,12 +120,23 @@ function renderFleet(socket) {
   listMode.render(truth.list);
 }
 
+/** What the client itself knows of the list, and since when. */
+function renderList(socket) {
+  const { list } = socket.snapshot();
+  const read = list ? `Read by this page ${ago(list.receivedAgo)}: version ${shortVersion(list.version)}.` : "";
+  setText(at("list-read"), read);
+}
+
 function run({ BalancedWebSocket }) {
   const demo = { socket: null };
   window.evenkeelDemo = demo;
 
   const connect = () => {
-    const socket = new BalancedWebSocket(seedUrl);
+    const socket = new BalancedWebSocket(
+      seedUrl,
+      [],
+      ownOptions(() => connection.heard()),
+    );
     demo.socket = socket;
     record(socket, timeline);
     connection.watch(socket);
@@ -128,6 +144,13 @@ function run({ BalancedWebSocket }) {
   };
   connect();
   at("again").addEventListener("click", connect);
+  at("move").addEventListener("click", () => {
+    timeline.add("you", "asked the client to move", { tone: "you" });
+    demo.socket.migrate();
+    if (demo.socket.state === "open" && !demo.socket.snapshot().leaving) {
+      timeline.add("you", "there is nowhere to go: no other server can be chosen now", { tone: "you" });
+    }
+  });
   at("choose-again").addEventListener("click", () => {
     timeline.add("you", "asked the client to choose again", { tone: "you" });
     demo.socket.reconnect();
@@ -135,11 +158,15 @@ function run({ BalancedWebSocket }) {
   at("kill-mine").addEventListener("click", () => {
     if (demo.socket.server) act.kill(demo.socket.server.id);
   });
+  at("refresh").addEventListener("click", () => {
+    timeline.add("you", "asked the client to read the list", { tone: "you" });
+    demo.socket.refresh();
+  });
   at("snapshot").addEventListener("toggle", () => {
     setText(at("snapshot-text"), JSON.stringify(demo.socket.snapshot(), null, 2));
   });
 
-  const crowd = new Crowd(seedUrl, (seed) => new BalancedWebSocket(seed));
+  const crowd = new Crowd(seedUrl, (seed) => new BalancedWebSocket(seed, [], crowdOptions));
   const crowdPanel = new CrowdPanel({ open: at("crowd-open"), size: at("crowd-size"), rows: at("crowd-rows") });
   at("crowd-start").addEventListener("click", () => {
     timeline.add("you", `called a crowd of ${LARGEST_CROWD}`, { tone: "you" });
@@ -155,6 +182,7 @@ function run({ BalancedWebSocket }) {
     messages.render();
     crowdPanel.render(crowd, fleet.truth?.servers ?? []);
     renderFleet(demo.socket);
+    renderList(demo.socket);
   };
   fleet.addEventListener("change", render);
   setInterval(render, FRAME);

@@ -1,5 +1,5 @@
-// Messages sent and echoed. Every message is kept in order until its echo comes, so that it can be seen that
-// nothing queued during a gap is lost or overtaken.
+// Messages sent and echoed. Each has a number on the wire and is kept in order until its echo comes, so that it can be
+// seen that nothing queued during a gap, or sent during a move, is lost, repeated or overtaken.
 
 import { el, fill, setText } from "./dom.js";
 import { duration } from "./format.js";
@@ -8,12 +8,14 @@ const TICK = 250; // ms between numbered messages
 const LOG = 60; // echoes shown
 const STRIP = 60; // messages shown as cells
 const REMEMBERED = 2_000; // messages kept while no echo comes
+// ms after a move until the connection before is gone for sure: `linger`, then `closeTimeout`
+const LEFT_BEHIND = 10_000;
 
 const LABELS = {
   queued: "queued",
   flying: "sent, no echo yet",
   confirmed: "echoed",
-  lost: "sent, connection lost before the echo",
+  lost: "sent, and the connection lost before the echo",
   dropped: "dropped from the queue",
 };
 
@@ -23,7 +25,8 @@ export class Messages {
   #socket = null;
   #pending = []; // queued and flying, oldest first
   #recent = []; // what the strip shows, oldest first
-  #totals = { sent: 0, confirmed: 0, lost: 0, dropped: 0, disordered: 0 };
+  #totals = { sent: 0, confirmed: 0, lost: 0, dropped: 0, repeated: 0, disordered: 0 };
+  #number = 0; // of the last message
   #tick = 0;
   #timer = null;
 
@@ -43,32 +46,45 @@ export class Messages {
     socket.addEventListener("message", ({ data }) => this.#echoed(data));
     socket.addEventListener("open", () => this.#settle("queued", "flying"));
     socket.addEventListener("close", () => this.#settle("flying", "lost"));
+    socket.addEventListener("migrate", () => {
+      // The connection before still delivers; what it leaves behind is lost.
+      const left = this.#are("flying");
+      setTimeout(() => {
+        for (const message of left) if (message.status === "flying") this.#finish(message, "lost");
+      }, LEFT_BEHIND);
+      this.#settle("queued", "flying");
+    });
     socket.addEventListener("drop", ({ messages }) => {
       for (const data of messages) {
-        const message = this.#pending.find((candidate) => candidate.status === "queued" && candidate.text === data);
+        const message = this.#are("queued").find((candidate) => candidate.wire === data);
         if (message) this.#finish(message, "dropped");
       }
     });
   }
 
   render() {
-    const { sent, confirmed, lost, dropped, disordered } = this.#totals;
-    const waiting = (status) => this.#pending.filter((message) => message.status === status).length;
+    const { sent, confirmed, lost, dropped, repeated, disordered } = this.#totals;
     const { counters } = this.#parts;
     setText(counters.sent, String(sent));
     setText(counters.confirmed, String(confirmed));
-    setText(counters.outstanding, String(waiting("flying")));
-    setText(counters.queued, String(waiting("queued")));
-    setText(counters.lost, String(lost + dropped));
-    setText(counters.disordered, String(disordered));
-    counters.disordered.parentElement.classList.toggle("alarm", disordered > 0);
+    setText(counters.outstanding, String(this.#are("flying").length));
+    setText(counters.queued, String(this.#are("queued").length));
+    for (const [name, number] of Object.entries({ lost: lost + dropped, repeated, disordered })) {
+      setText(counters[name], String(number));
+      counters[name].parentElement.classList.toggle("alarm", number > 0);
+    }
 
     this.#recent.forEach((message, index) => {
       const cell = this.#parts.strip.children[index];
-      if (cell.dataset.status === message.status && cell.title.startsWith(`${message.text}:`)) return;
+      const title = `${message.wire}: ${LABELS[message.status]}`;
+      if (cell.title === title) return;
       cell.dataset.status = message.status;
-      cell.title = `${message.text}: ${LABELS[message.status]}`;
+      cell.title = title;
     });
+  }
+
+  #are(status) {
+    return this.#pending.filter((message) => message.status === status);
   }
 
   #toggle() {
@@ -82,12 +98,13 @@ export class Messages {
   #send(text) {
     if (!this.#socket) return false;
     const at = performance.now();
-    const message = { text, at, sentAt: at, status: "queued" };
+    const wire = `#${this.#number + 1} ${text}`;
+    const message = { text, wire, at, sentAt: at, status: "queued" };
     // Before it is sent, as it may be dropped at once.
     this.#pending.push(message);
     const queued = this.#socket.snapshot().queued;
     try {
-      this.#socket.send(text);
+      this.#socket.send(wire);
     } catch (error) {
       this.#pending.pop();
       this.#timeline.add("send", `not sent: ${error.message}`, { tone: "bad", note: error.remedy });
@@ -95,8 +112,9 @@ export class Messages {
       return false;
     }
     if (message.status === "queued" && this.#socket.snapshot().queued === queued) message.status = "flying";
+    this.#number += 1;
     this.#totals.sent += 1;
-    if (this.#pending.length > REMEMBERED) this.#pending.shift();
+    if (this.#pending.length > REMEMBERED) this.#finish(this.#pending[0], "lost");
     this.#recent.push(message);
     if (this.#recent.length > STRIP) this.#recent.shift();
     return true;
@@ -105,7 +123,7 @@ export class Messages {
   /** Everything that is `from` becomes `to`: the whole queue goes at once, and so does what a connection takes with it. */
   #settle(from, to) {
     const now = performance.now();
-    for (const message of this.#pending.filter((candidate) => candidate.status === from)) {
+    for (const message of this.#are(from)) {
       if (to === "flying") {
         message.status = to;
         message.sentAt = now;
@@ -122,10 +140,14 @@ export class Messages {
   #echoed(data) {
     const now = performance.now();
     const from = this.#socket.server.id;
-    const flying = this.#pending.filter((message) => message.status === "flying");
-    const message = flying.find((candidate) => candidate.text === data);
-    // What was sent from the console has not been timed.
-    if (!message) return this.#log(String(data), from);
+    const flying = this.#are("flying");
+    const message = flying.find(({ wire }) => wire === data);
+    if (!message) {
+      // What was sent from the console has no number, and has not been timed.
+      const number = Number(/^#(\d+) /.exec(data)?.[1]);
+      if (number <= this.#number) this.#totals.repeated += 1;
+      return this.#log(String(data), from);
+    }
     if (message !== flying[0]) this.#totals.disordered += 1;
     this.#finish(message, "confirmed");
     const waited = message.sentAt - message.at;

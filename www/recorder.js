@@ -1,27 +1,39 @@
 // Turns what the socket tells into lines of the timeline.
 
-import { count, duration, percent } from "./format.js";
-import { explainCause, explainClose, explainReason } from "./words.js";
-
-const VERSION = 8; // characters of a version: a hash needs no more to be told from the next
+import { count, duration, percent, shortVersion } from "./format.js";
+import { explainCause, explainClose, explainMove, explainReason, isAboutTheList } from "./words.js";
 
 /** Writes every event of `socket` into `timeline`, messages excepted. */
 export function record(socket, timeline) {
-  let version = null;
+  let told = "";
   let state = socket.state;
   let stood = false;
+  let moves = 0;
 
   socket.addEventListener("statechange", (event) => {
     timeline.add("state", `${state} → ${event.state}`);
+    if (state === "migrating" && event.state === "open") {
+      const before = moves;
+      // If it has moved, the event that says so comes before this does.
+      queueMicrotask(() => {
+        if (moves === before) timeline.add("migrate", "the other connection did not come about: all stays as it was");
+      });
+    }
     state = event.state;
   });
   socket.addEventListener("list", (list) => {
-    // The same list read again is no news.
-    if (list.version === version && list.dropped.length === 0) return;
-    version = list.version;
-    const dropped = list.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", ");
-    timeline.add("list", `${count(list.servers, "server")}, version ${list.version.slice(0, VERSION)}`, {
-      note: dropped,
+    const dropped = list.dropped.map(({ index, code }) => `entry ${index}: ${code}`);
+    const conditions = socket.servers.flatMap(({ id, available, draining }) =>
+      !available ? [`${id} unavailable`] : draining ? [`${id} draining`] : [],
+    );
+    // It is read every few seconds, and counts always differ: what is news is who can be chosen.
+    const ids = socket.servers.map(({ id }) => id);
+    const news = JSON.stringify([ids, conditions, dropped]);
+    if (news === told) return;
+    told = news;
+    const text = [`${count(list.servers, "server")}, version ${shortVersion(list.version)}`, ...conditions];
+    timeline.add("list", text.join(", "), {
+      note: [...(list.seed === null ? ["from the last visit"] : []), ...dropped].join(", "),
     });
   });
   socket.addEventListener("decision", ({ server, group, probability, reason }) => {
@@ -29,18 +41,25 @@ export function record(socket, timeline) {
     timeline.add("decision", text, { note: explainReason(reason) });
   });
   socket.addEventListener("retry", ({ delay, cause, attempt, error }) => {
-    const text = `in ${duration(delay)}, since ${explainCause(cause)} (attempt ${attempt})`;
+    // Seeds that fail, and trouble of our own, do not count.
+    const which = attempt > 0 && !isAboutTheList(cause) ? ` (attempt ${attempt})` : "";
+    const text = `in ${duration(delay)}, since ${explainCause(cause)}${which}`;
     timeline.add("retry", text, { tone: "warn", note: error?.message });
   });
   socket.addEventListener("open", () => {
     stood = true;
     timeline.add("open", `connected to ${socket.server.id}`, { tone: "good" });
   });
-  socket.addEventListener("close", ({ code, reason, wasClean }) => {
+  socket.addEventListener("migrate", ({ from, to, reason }) => {
+    moves += 1;
+    timeline.add("migrate", `${from.id} → ${to.id}, without a gap: ${explainMove(reason)}`, { tone: "move" });
+  });
+  socket.addEventListener("close", ({ code, reason, wasClean, handedOver }) => {
     const what = stood ? "lost" : "attempt failed";
     const text = `${socket.server?.id ?? "no server"}, ${what}: ${explainClose(code)}${wasClean ? "" : ", not clean"}`;
     stood = false;
-    timeline.add("close", text, { tone: "bad", note: reason });
+    const unsure = handedOver > 0 ? [`${count(handedOver, "byte")} may not have arrived`] : [];
+    timeline.add("close", text, { tone: "bad", note: [...(reason ? [reason] : []), ...unsure].join(", ") });
   });
   socket.addEventListener("error", ({ error }) => {
     if (error) timeline.add("error", error.message, { tone: "bad", note: error.remedy });

@@ -6,7 +6,7 @@ const STATES = {
   open: "The connection stands.",
   reconnecting: "The connection was lost; waiting for a turn, then choosing again.",
   migrating: "Opening the next connection before leaving this one.",
-  offline: "The browser says there is no network.",
+  offline: "The browser says that there is no network: the next try waits for it, half a minute at most.",
   closing: "Saying goodbye.",
   closed: "Closed for good.",
 };
@@ -17,10 +17,14 @@ const CAUSES = {
   "short-lived": "the connection did not last",
   "sent-away": "the server sent its clients away",
   overload: "the server has too much to do",
+  local: "the trouble was on this side, and no server’s",
+  credentials: "there were no credentials, or the server wants others",
   "nothing-eligible": "no server can be chosen",
   "seed-timeout": "the list took too long",
   "seed-unreachable": "the list cannot be reached",
   "seed-overloaded": "the list’s server has too much to do",
+  "seed-expired": "the list’s server wants other credentials",
+  "seed-forbidden": "the list’s server refuses this page",
   "seed-status": "there was an error instead of a list",
   "seed-bad-list": "what came was no list",
 };
@@ -30,10 +34,31 @@ const REASONS = {
   spill: "the groups before it are filling up",
   failover: "no server of the groups before it can be chosen",
   guess: "the list offers no server, so one is tried",
+  return: "the trouble was on this side, so it goes back to where it was",
 };
 
+/** Why a connection is left while it stands. */
+const MOVES = {
+  drain: "the list asks its clients to leave",
+  failback: "a better group has room again",
+  rebalance: "it had more than its part of the users",
+  affinity: "the clients of its key meet elsewhere",
+  requested: "you asked for it",
+  wake: "nobody could tell whether it had outlived a sleep or another network",
+  return: "the new connection was lost at once",
+};
+
+/** Within which time: many clients leave for the same reason, and must not arrive all at once. */
+const LEAVES_WITHIN = { drain: "30 s", failback: "10 s", rebalance: "10 s", affinity: "10 s" };
+
+/** Why a server has no chance: a word or two, and in full. */
 const EXCLUSIONS = {
-  ejected: "put aside",
+  unavailable: ["unavailable", "the list says that it is not available"],
+  draining: ["draining", "the list asks its clients to leave, and no new ones to come"],
+  lost: ["lost", "this client’s connection to it broke; left out until a newer list shows that it lives"],
+  ejected: ["put aside", "it refused or dropped this client; left out for a while, longer each time"],
+  overloaded: ["too busy", "it had too much to do a moment ago; left out this once"],
+  current: ["being left", "this client is about to leave it"],
 };
 
 const CLOSE_CODES = {
@@ -52,7 +77,12 @@ const look = (table, code) => table[code] ?? plain(code);
 export const explainState = (state) => look(STATES, state);
 export const explainCause = (cause) => look(CAUSES, cause);
 export const explainReason = (reason) => look(REASONS, reason);
-export const explainExclusion = (reason) => look(EXCLUSIONS, reason);
+export const explainMove = (reason) => look(MOVES, reason);
+export const leavesWithin = (reason) => (LEAVES_WITHIN[reason] ? `within ${LEAVES_WITHIN[reason]}` : "soon");
+export const nameExclusion = (reason) => EXCLUSIONS[reason]?.[0] ?? plain(reason);
+export const explainExclusion = (reason) => EXCLUSIONS[reason]?.[1] ?? plain(reason);
+/** A list that fails is asked for again; that has nothing to do with attempts to connect. */
+export const isAboutTheList = (cause) => cause.startsWith("seed-");
 export const explainClose = (code) => (CLOSE_CODES[code] ? `${code}, ${CLOSE_CODES[code]}` : String(code));
 
 /** Group 0 is the one that is preferred; what comes after it is what it spills into. */

@@ -27,7 +27,7 @@ export interface Wasm {
   state(): number;
   assess(now: number, lost?: string[], failures?: number): void;
   draw(): Float64Array | undefined;
-  servers(now: number): Float64Array;
+  servers(now: number, decided: boolean): Float64Array;
   id(server: number): string | undefined;
   url(server: number): string | undefined;
   summary(): Float64Array;
@@ -274,6 +274,7 @@ export class Driver {
   }
 
   snapshot(): object {
+    this.#tellHeard();
     const [server, openFor, attempts, failures, nextStepIn, heardAgo, move, ...list] = this.#core.status(
       this.#clock.now(),
     );
@@ -295,9 +296,15 @@ export class Driver {
   free(): void {
     this.#unwatch?.();
     clearTimeout(this.#timer);
-    for (const { abort } of this.#requests.values()) abort.abort();
+    this.#dropRequests();
     for (const attempt of [...this.#links.keys()]) this.#abandon(attempt);
     this.#core.free();
+  }
+
+  #dropRequests(): void {
+    const requests = [...this.#requests.values()];
+    this.#requests.clear();
+    for (const { abort } of requests) abort.abort();
   }
 
   #tell(what: number, attempt = 0): void {
@@ -307,22 +314,29 @@ export class Driver {
 
   #hear(news: PageNews): void {
     if (news === "asleep" || news === "wake") this.#asleep = news === "asleep";
+    // A request that sleeps holds up, in Chromium, those of every page that is awake. The core asks again when it wakes up.
+    if (news === "asleep") this.#dropRequests();
     const what = NEWS[news];
     // To be shown again is to look at the clock, which pumping does.
     if (what === undefined) this.#pump();
     else this.#tell(what);
   }
 
+  /** What arrived is told when it matters, not for every message. */
+  #tellHeard(): void {
+    for (const link of this.#links.values()) {
+      if (link.heard > link.told) {
+        link.told = link.heard;
+        this.#core.heard(link.attempt, this.#clock.at(link.heard));
+      }
+    }
+  }
+
   #pump(now = this.#clock.now()): void {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      for (const link of this.#links.values()) {
-        if (link.heard > link.told) {
-          link.told = link.heard;
-          this.#core.heard(link.attempt, this.#clock.at(link.heard));
-        }
-      }
+      this.#tellHeard();
       for (;;) {
         const command = this.#core.poll(now);
         if (!command) break;
@@ -397,7 +411,7 @@ export class Driver {
   }
 
   #connect(attempt: number, [beside, ...numbers]: number[]): void {
-    const decision = this.#view.decision(this.#clock.now(), numbers);
+    const decision = this.#view.decision(this.#clock.now(), numbers, true);
     const { server } = decision;
     this.#face.emit("decision", decision);
     // A listener may have closed.

@@ -87,7 +87,7 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
     select: (given = {}) =>
       assessed(given, (now) => {
         const drawn = core.draw();
-        return drawn ? view.decision(now, drawn) : null;
+        return drawn ? view.decision(now, drawn, false) : null;
       }),
     probabilities: (given = {}) => assessed(given, (now) => view.probabilities(now)),
     reportFailure: (id, failure = {} as typeof failure) =>

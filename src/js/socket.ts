@@ -349,7 +349,14 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     if (this.#early !== CONNECTING) return;
     const { seeds, bases, fixed } = this.#plan;
     const { refreshInterval, url, protocols, prepare, rebalance = !!prepare, rank, hedge, failback } = this.#options;
-    const driver = new Driver(this.#face(), {
+    const early: (() => void)[] = [];
+    const face = this.#face();
+    const emit = face.emit;
+    face.emit = (type, detail) => {
+      if (this.#driver) emit(type, detail);
+      else early.push(() => emit(type, detail));
+    };
+    const driver = new Driver(face, {
       ...this.#options,
       seeds: seeds.length,
       bases,
@@ -360,12 +367,10 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       flags: { credentials: !!(url || protocols), prepares: !!prepare, hedge, failback, rebalance },
       opinions: { allows: this.#allows && guarded(this.#allows, false), rank: rank && guarded(rank, NaN) },
     });
-    // A fixed list is told of already, and a listener may have closed the socket.
-    if (this.#early !== CONNECTING) {
-      driver.free();
-      return;
-    }
     this.#driver = driver;
+    // Whoever hears of the list finds it there.
+    for (const tell of early) tell();
+    if (this.#state >= CLOSING) return;
     driver.start();
     if (this.#earlyList) {
       try {

@@ -182,8 +182,7 @@ export class View {
   }
 
   /** Every server, as last assessed: `make` finds its numbers from an offset on. */
-  #each<T>(now: number, make: (numbers: Float64Array, from: number, position: number) => T): T[] {
-    const numbers = this.#core.servers(now);
+  #each<T>(numbers: Float64Array, make: (numbers: Float64Array, from: number, position: number) => T): T[] {
     return Array.from({ length: numbers.length / COLUMNS }, (_, position) =>
       make(numbers, position * COLUMNS, position),
     );
@@ -217,11 +216,11 @@ export class View {
   }
 
   probabilities(now: number): Probability[] {
-    return this.#each(now, (...row) => this.#probability(...row));
+    return this.#each(this.#core.servers(now, false), (...row) => this.#probability(...row));
   }
 
   statuses(now: number): ServerStatus[] {
-    return this.#each(now, (numbers, from, position) => {
+    return this.#each(this.#core.servers(now, false), (numbers, from, position) => {
       const server = this.#server(numbers, from, position);
       const [lost, ejectedFor, ejections] = numbers.subarray(from + 8) as unknown as Six;
       return {
@@ -235,14 +234,18 @@ export class View {
     });
   }
 
-  /** The decision in a draw's numbers, explained by the assessment that it was drawn from. */
-  decision(now: number, [position, group, probability, reason]: Iterable<number>): Decision {
+  /**
+   * The decision in a draw's numbers, explained by the assessment that it was drawn from: the core's own, or the last one
+   * that was asked for.
+   */
+  decision(now: number, [position, group, probability, reason]: Iterable<number>, own: boolean): Decision {
     const at = position as number;
+    const numbers = this.#core.servers(now, own);
     return {
-      server: this.#server(this.#core.servers(now), at * COLUMNS, at),
+      server: this.#server(numbers, at * COLUMNS, at),
       group: group as number,
       probability: probability as number,
-      probabilities: this.probabilities(now),
+      probabilities: this.#each(numbers, (...row) => this.#probability(...row)),
       reason: this.#reasons[reason as number] as string,
     };
   }

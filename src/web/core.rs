@@ -28,7 +28,9 @@ const CLOCK_CHECK: Duration = Duration::from_secs(30.0);
 #[wasm_bindgen]
 pub struct Core {
     client: Client,
-    assessment: Assessment,
+    /// What the last decision was drawn from, and what was last asked for: a look in between must not change the one.
+    decided: Assessment,
+    asked: Assessment,
     dropped: Vec<Dropped>,
     secure: bool,
 }
@@ -73,7 +75,8 @@ impl Core {
         };
         Self {
             client: Client::new(config, random_seed.to_bits()),
-            assessment: Assessment::default(),
+            decided: Assessment::default(),
+            asked: Assessment::default(),
             dropped: Vec::new(),
             secure: flag(5),
         }
@@ -216,7 +219,7 @@ impl Core {
     /// | 12 | close a connection that has been replaced | attempt |
     /// | 13 | a list kept for this is in force | is it the application's own? |
     pub fn poll(&mut self, now: f64) -> Option<Vec<f64>> {
-        let command = self.client.poll(Instant::from_millis(now), &mut self.assessment)?;
+        let command = self.client.poll(Instant::from_millis(now), &mut self.decided)?;
         let flag = |flag: bool| f64::from(u8::from(flag));
         Some(match command {
             Command::State(_) => vec![0.0],
@@ -291,24 +294,26 @@ impl Core {
             ..Overrides::default()
         };
         self.client
-            .assess(Instant::from_millis(now), overrides, &mut self.assessment);
+            .assess(Instant::from_millis(now), overrides, &mut self.asked);
     }
 
     /// Draws a server by the probabilities last worked out: server, group, probability, reason. Nothing if none is eligible.
     pub fn draw(&mut self) -> Option<Vec<f64>> {
         self.client
-            .draw(&self.assessment)
+            .draw(&self.asked)
             .map(|decision| numbers_of(&decision).into())
     }
 
     /// The list in force and what the client knows of each server, eleven numbers each: its position in the document,
     /// users, capacity, weight, priority, available + 2·draining, probability as last worked out, exclusion (−1: none),
-    /// lost, milliseconds that it stays ejected, ejections.
-    pub fn servers(&self, now: f64) -> Vec<f64> {
+    /// lost, milliseconds that it stays ejected, ejections. The probabilities are those of the last decision, or of the last
+    /// [`assess`](Self::assess).
+    pub fn servers(&self, now: f64, decided: bool) -> Vec<f64> {
         let selector = self.client.selector();
         let Some(list) = self.list() else { return Vec::new() };
+        let assessment = if decided { &self.decided } else { &self.asked };
         let mut numbers = Vec::with_capacity(11 * list.servers().len());
-        for (server, candidate) in list.servers().iter().zip(&self.assessment.candidates) {
+        for (server, candidate) in list.servers().iter().zip(&assessment.candidates) {
             let record = selector.memory.record(server.key);
             numbers.extend([
                 server.entry.into(),

@@ -156,6 +156,9 @@ fn check_servers(list: &ServerList, secure: bool) {
         assert_eq!(list.find(&server.id).map(|found| found.entry), Some(server.entry));
         assert!(server.priority <= 256, "{server:?}");
         assert!(server.users.is_finite() && server.users >= 0.0, "{server:?}");
+        // What the list itself gives is bounded, so that sums are exact.
+        assert!(!server.users_known || server.users <= 1e12, "{server:?}");
+        assert!((1e-6..=1e12).contains(&server.weight), "{server:?}");
         for size in [server.capacity, server.weight, server.handshakes_per_second] {
             assert!(size.is_finite() && size > 0.0, "{server:?}");
         }
@@ -418,7 +421,7 @@ fn hostile(random: &mut Random) -> Value {
 
 /// Something that may look like a URL to somebody.
 fn address(random: &mut Random) -> String {
-    const SCHEMES: [&str; 12] = [
+    const SCHEMES: [&str; 15] = [
         "wss://",
         "wss://",
         "ws://",
@@ -431,6 +434,9 @@ fn address(random: &mut Random) -> String {
         "ftp://",
         "javascript:",
         " wss://",
+        "ws://localhost",
+        "ws://127.0.0.1",
+        "ws://[::1]",
     ];
     const PIECES: [&str; 24] = [
         "a.example",

@@ -218,6 +218,19 @@ fn going_online_ends_the_pauses_of_the_seed() {
 }
 
 #[test]
+fn a_request_that_has_slept_is_made_again_and_is_nobodys_failure() {
+    let mut world = World::of_three();
+    world.seeds = vec![Answer::Nothing];
+    world.start(1);
+    world.run_for(1.0);
+    world.seeds = vec![Answer::List];
+    world.sleep(100.0);
+    let from = world.now;
+    assert!(world.run_until(from + 0.2, World::all_open));
+    assert_eq!((world.fetches(0, from).len(), world.causes(0, 0.0).len()), (1, 0));
+}
+
+#[test]
 fn going_online_does_not_jump_the_queue() {
     for seed in 0..20 {
         let mut world = World::of_three();

@@ -165,7 +165,7 @@ test("a list that the driver cannot use is told by its code", async () => {
   assert.equal(await code, "list-empty");
 });
 
-test("a driver that is closed by a listener of its first list is not started", async () => {
+test("a listener of the first list finds its servers, and if it closes, the driver is not started", async () => {
   const made = rig();
   const { Driver } = made.core;
   made.core.Driver = class extends Driver {
@@ -174,9 +174,14 @@ test("a driver that is closed by a listener of its first list is not started", a
       made.face.emit("list", { servers: 1 });
     }
   };
-  made.socket.addEventListener("list", () => made.socket.close());
+  let seen;
+  made.socket.addEventListener("list", () => {
+    seen = made.socket.servers;
+    made.socket.close();
+  });
   await settled();
-  assert.deepEqual([made.freed, made.now, made.heard], [true, 0, ["closing", "closed", "error", "close"]]);
+  assert.deepEqual(seen, [SERVER]);
+  assert.deepEqual([made.calls, made.heard], [[["close", undefined, ""]], ["closing"]]);
 });
 
 test("a bad close() is refused in every state, and changes nothing", async () => {

@@ -5,8 +5,9 @@ import * as slim from "evenkeel/slim";
 
 const entries = { inlined, slim };
 
+// Fleets come and go by the same addresses: the list that one test leaves behind is not for the next one.
 window.connect = (source, { entry = "inlined", protocols, ...options } = {}) => {
-  const socket = new entries[entry].BalancedWebSocket(source, protocols, options);
+  const socket = new entries[entry].BalancedWebSocket(source, protocols, { cache: false, ...options });
   const record = { socket, events: [], messages: [], errors: [] };
   const note = (type, detail = {}) => record.events.push({ type, at: performance.now(), ...detail });
   socket.addEventListener("open", () => note("open", { server: socket.server.id, url: socket.url }));

@@ -338,7 +338,9 @@ impl Client {
     /// True if it is in force now.
     pub fn handle_cached_list(&mut self, now: Instant, received: Instant, list: Arc<ServerList>) -> bool {
         let age = age(&list, received, now);
-        if received > now || age > CACHED_IS_USABLE || self.selector.in_force().is_some() {
+        // Storage may hold anything: also a time that is none.
+        let dated = received <= now;
+        if !dated || age > CACHED_IS_USABLE || self.selector.in_force().is_some() {
             return false;
         }
         let fresh = age <= list.ttl.max(CACHED_IS_FRESH);

@@ -198,7 +198,7 @@ export class Driver {
   reconnect(): void {
     const state = this.#core.state();
     if (state === OPEN || state === MIGRATING) {
-      this.#closing = { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
+      this.#closing ??= { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
     }
     this.#tell(RECONNECT);
   }
@@ -472,12 +472,14 @@ export class Driver {
       const now = this.#clock.now();
       if (this.#asleep) this.#core.tell(now, NEWS.wake as number, 0);
       const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored, final: false } };
+      const before = this.#closing;
       this.#closing = closing;
       const reconnect = !this.#core.asks(attempt) || face.verdict(event, this.#Wasm.isFinal(code));
       // The application may have done something that told it already, and is not told twice: that is up to the core.
-      this.#closing = closing;
       this.#core.closed(now, attempt, code, reconnect);
       this.#pump();
+      // It was not the present connection's.
+      if (this.#closing === closing) this.#closing = before;
     };
   }
 

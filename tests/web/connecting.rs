@@ -5,6 +5,14 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 use super::support::*;
 
+/// Those that mostly wait.
+pub(crate) fn waiting() -> Vec<Named> {
+    named![
+        a_server_that_refuses_is_left_for_another,
+        a_socket_that_cannot_be_constructed_is_a_failed_attempt,
+    ]
+}
+
 #[wasm_bindgen_test]
 async fn a_client_that_was_not_started_does_nothing() {
     with_fleet(5.0, two_groups(), async |fleet| {
@@ -27,6 +35,7 @@ async fn opens_a_connection_to_one_of_the_servers_and_says_why() {
             "connecting",
             "ask",
             "answer",
+            "remember",
             "list",
             "decision",
             "dial",
@@ -192,7 +201,6 @@ async fn a_server_that_never_answers_is_given_up_for_another() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_server_that_refuses_is_left_for_another() {
     with_fleet(8.0, lure(json!({ "handshake": "refuse" })), async |fleet| {
         let client = Client::of(fleet);
@@ -225,7 +233,6 @@ async fn a_server_that_refuses_is_left_for_another() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_socket_that_cannot_be_constructed_is_a_failed_attempt() {
     with_fleet(5.0, two_groups(), async |fleet| {
         // The constructor throws a SyntaxError for repeated protocols.

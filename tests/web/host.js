@@ -3,26 +3,96 @@
 
 const STATES = ["idle", "connecting", "open", "reconnecting", "migrating", "offline", "closing", "closed"];
 
-// The tests' own waits are not counted: the timers that are left are the driver's.
+// The tests' own waits are not counted: the timers that are left are the driver's. They can be held up, as those of
+// hidden pages are.
 const { setTimeout: begin, clearTimeout: end } = globalThis;
-const timers = new Set();
+const timers = new Map();
+const late = new Set();
+let holding = false;
+
+function ring(timer) {
+  if (holding) {
+    late.add(timer);
+    return;
+  }
+  const callback = timers.get(timer);
+  timers.delete(timer);
+  callback();
+}
+
 globalThis.setTimeout = (callback, delay) => {
-  const timer = begin(() => {
-    timers.delete(timer);
-    callback();
-  }, delay);
-  timers.add(timer);
+  const timer = begin(() => ring(timer), delay);
+  timers.set(timer, callback);
   return timer;
 };
 globalThis.clearTimeout = (timer) => {
   timers.delete(timer);
+  late.delete(timer);
   end(timer);
 };
 
 /** How many timers are set. */
 export const timersSet = () => timers.size;
 
+/** Holds up all timers, or lets those go off that are due. */
+export const holdTimers = (hold) => {
+  holding = hold;
+  if (hold) return;
+  const due = [...late];
+  late.clear();
+  for (const timer of due) if (timers.has(timer)) ring(timer);
+};
+
 export const sleep = (ms) => new Promise((resolve) => begin(resolve, ms));
+
+/** Which of the tests that run at once is running now; "" if none does. */
+let scene = "";
+
+export const entered = () => scene;
+export const enter = (entering) => {
+  scene = entering;
+};
+
+// As with timers, so with what is listened to beyond sockets and requests. What a test lets happen, it alone hears.
+const listened = [];
+for (const target of [globalThis, globalThis.document, globalThis.navigator?.connection]) {
+  if (!target) continue;
+  const { addEventListener, removeEventListener } = target;
+  target.addEventListener = (type, listener, ...rest) => {
+    const own = scene;
+    const hearing = (event) => {
+      if ((event.scene ?? own) === own) listener(event);
+    };
+    listened.push({ target, type, listener, hearing });
+    addEventListener.call(target, type, hearing, ...rest);
+  };
+  target.removeEventListener = (type, listener, ...rest) => {
+    const at = listened.findIndex((it) => it.target === target && it.type === type && it.listener === listener);
+    const [{ hearing }] = at < 0 ? [{ hearing: listener }] : listened.splice(at, 1);
+    removeEventListener.call(target, type, hearing, ...rest);
+  };
+}
+
+/** How many listeners there are, by the events that they listen to; `connect` is the test runner's, in shared workers. */
+export const listeners = () => {
+  const counts = {};
+  for (const { type } of listened) if (type !== "connect") counts[type] = (counts[type] ?? 0) + 1;
+  return JSON.stringify(counts);
+};
+
+/** What the platform does when something happens to the page or the network. */
+export const happen = (type) => {
+  const target = ["freeze", "resume", "visibilitychange"].includes(type) ? document : globalThis;
+  target.dispatchEvent(Object.assign(new Event(type), { persisted: true, scene }));
+};
+
+const wallClock = Date.now;
+
+/** The machine has slept for so long: its wall clock has gone on, its other clock has not. */
+export const oversleep = (ms) => {
+  const { now } = Date;
+  Date.now = () => now() + ms;
+};
 
 let hosts = [];
 
@@ -30,16 +100,24 @@ let hosts = [];
 export const forget = () => {
   for (const host of hosts) host.dismiss();
   hosts = [];
+  Date.now = wallClock;
+  holdTimers(false);
 };
 
 /** All that happened to the clients of this test. */
 export const story = () =>
-  hosts.flatMap((host, index) => [`client ${index}: ${JSON.stringify(host.settings)}`, ...host.lines()]).join("\n");
+  hosts
+    .filter((host) => host.scene === scene)
+    .flatMap((host, index) => [`client ${index}: ${JSON.stringify(host.settings)}`, ...host.lines()])
+    .join("\n");
+
+/** What is planned for each time, the last one for ever. */
+const nextOf = (plans) => (plans.length > 1 ? plans.shift() : plans[0]);
 
 /** In a later task, as the driver is promised: what plain data a function seed would give. */
 const answerOf = async (seed, signal) => {
   if (seed.documents) {
-    const document = seed.documents.length > 1 ? seed.documents.shift() : seed.documents[0];
+    const document = nextOf(seed.documents);
     await sleep(0);
     return { document };
   }
@@ -58,39 +136,76 @@ const answerOf = async (seed, signal) => {
   }
 };
 
+/** What the application has planned to do when it is asked, in a later task. */
+const done = async ({ delay = 0, fail, hang }) => {
+  await sleep(delay);
+  if (fail) throw fail;
+  if (hang) await new Promise(() => {});
+};
+
 export class Host {
+  scene = scene;
   settings;
+  credentials;
   #seeds;
   #protocols;
   #verdict;
+  #prepare;
   #on;
   #driver;
   #live;
+  /** Of each socket that was dialled, in order: its server, all that it said by itself, and the texts that came. */
+  #connections = [];
+  #flow;
   #records = [];
   #waits = [];
   #began = performance.now();
 
   /**
    * A JSON object: `seeds` (`{ url, deaf }` or `{ documents }`, one for each time it is asked, the last one for ever),
-   * `protocols`, `verdict` (overrules the default), `on` (`{ type: "close" | "reconnect" }`: done when the first such
-   * record is made; instead of a type also the name of a state), and any of the driver's settings.
+   * `protocols`, `verdict` (overrules the default), `on` (`{ type: "close" }` or another method of the driver: done when
+   * the first such record is made; instead of a type also the name of a state), `credentials` and `prepare` (what is done
+   * each time, the last one for ever: `{ delay, fail, hang }`; credentials may have a `query` and `protocols`), `allow`
+   * (hosts), `rank` (by id), and any of the driver's settings.
    */
   constructor(setup) {
-    const { seeds = [], protocols = [], verdict, on = {}, ...settings } = JSON.parse(setup);
+    const given = JSON.parse(setup);
+    const {
+      seeds = [],
+      protocols = [],
+      verdict,
+      on = {},
+      credentials,
+      prepare,
+      flags,
+      allow,
+      rank,
+      ...settings
+    } = given;
     this.settings = {
       seeds: seeds.length,
       bases: seeds.map(({ url }) => url ?? ""),
       seedTimeout: 2000,
+      refreshInterval: Infinity,
+      credentialTimeout: 2000,
       connectTimeout: 2000,
       minUptime: 300,
       closeTimeout: 1000,
+      linger: 300,
+      flags: { credentials: !!credentials, prepares: !!prepare, ...flags },
+      opinions: {
+        allows: allow && ((url) => allow.includes(url.host)),
+        rank: rank && (({ id }) => rank[id]),
+      },
       randomSeed: Math.floor(Math.random() * 2 ** 53),
       ...settings,
     };
     this.#seeds = seeds;
     this.#protocols = protocols;
     this.#verdict = verdict;
+    this.#prepare = prepare;
     this.#on = on;
+    this.credentials = credentials && ((server) => this.#credentials(nextOf(credentials), server));
     hosts.push(this);
   }
 
@@ -100,13 +215,54 @@ export class Host {
 
   /** As the face does after the end; what comes later finds nobody. */
   dismiss() {
+    this.ebb();
     const driver = this.#driver;
     this.#driver = undefined;
     driver?.free();
   }
 
+  /** The time on the clock of the records. */
+  now() {
+    return performance.now() - this.#began;
+  }
+
+  /** Has the application do this when the next such record is made. */
+  on(cue, action) {
+    this.#on[cue] = action;
+  }
+
   send(message) {
     this.#live.send(message);
+  }
+
+  /** Sends the texts "0", "1", "2", … from now on, so many ms apart. From now on, no record is made of what arrives. */
+  flow(ms) {
+    const flow = { sent: 0, unsent: 0, arrivals: [] };
+    const send = () => {
+      if (this.#live) this.#live.send(`${flow.sent++}`);
+      else flow.unsent += 1;
+    };
+    flow.timer = setInterval(send, ms);
+    this.#flow = flow;
+  }
+
+  /** Stops that. */
+  ebb() {
+    clearInterval(this.#flow?.timer);
+  }
+
+  /**
+   * How many texts were sent, and how many were not for want of a connection; when anything arrived; and what came on each
+   * connection, in order.
+   */
+  flowed() {
+    const { sent, unsent, arrivals } = this.#flow;
+    return JSON.stringify({ sent, unsent, arrivals, connections: this.#connections });
+  }
+
+  /** Of each socket that was dialled, in order: its server, and what it said by itself. */
+  connections() {
+    return JSON.stringify(this.#connections.map(({ server, events }) => ({ server, events })));
   }
 
   /** Resolves when so many records of a type have been made. */
@@ -141,9 +297,9 @@ export class Host {
     this.#note("ask", { seed, request });
     signal.addEventListener("abort", () => this.#note("abort", { request }));
     answerOf(this.#seeds[seed], signal).then(
-      ({ response, document }) => {
-        this.#note("answer", { request, status: response?.status });
-        this.#driver?.answered(request, response, document);
+      (answer) => {
+        this.#note("answer", { request, status: answer.response?.status });
+        this.#driver?.answered(request, answer);
       },
       (code) => {
         this.#note("no answer", { request, code });
@@ -152,14 +308,43 @@ export class Host {
     );
   }
 
-  dial(url, server) {
-    this.#note("dial", { url, server });
-    const socket = new WebSocket(url, this.#protocols);
+  chose(url, server) {
+    this.#note("chose", { url, server });
+  }
+
+  dial(url, protocols, server, beside) {
+    this.#note("dial", { url, server, beside, protocols: protocols ?? null });
+    const socket = new WebSocket(url, protocols ?? this.#protocols);
     socket.binaryType = "arraybuffer";
-    socket.onmessage = ({ data }) => {
-      this.#note("message", typeof data === "string" ? { text: data } : { bytes: [...new Uint8Array(data)] });
-    };
+    const connection = { server: server.id, events: [], prepared: [], arrived: [], socket };
+    Object.defineProperty(connection, "socket", { enumerable: false });
+    this.#connections.push(connection);
+    for (const type of ["open", "message", "error", "close"]) {
+      socket.addEventListener(type, ({ code, wasClean }) => {
+        connection.events.push({ type, at: this.now(), code, wasClean });
+      });
+    }
     return socket;
+  }
+
+  async #credentials(plan, server) {
+    this.#note("credentials", { server });
+    await done(plan);
+    return { url: server.url + (plan.query ?? ""), protocols: plan.protocols ?? this.#protocols };
+  }
+
+  async prepare(socket, server) {
+    const { prepared } = this.#connection(socket);
+    this.#note("prepare", { server, url: socket.url });
+    const answered = new Promise((resolve) => {
+      socket.onmessage = ({ data }) => {
+        prepared.push(data);
+        if (data === "login") resolve();
+      };
+    });
+    socket.send("login");
+    await Promise.all([answered, done(nextOf(this.#prepare))]);
+    this.#note("prepared", { server });
   }
 
   verdict({ code, reason, wasClean }, final) {
@@ -172,8 +357,30 @@ export class Host {
   }
 
   opened(socket, server) {
-    this.#live = socket;
-    this.#note("opened", { url: socket.url, protocol: socket.protocol, readyState: socket.readyState, server });
+    this.#use("opened", socket, { server });
+  }
+
+  migrated(socket, server, reason) {
+    this.#use("migrated", socket, { server, reason });
+  }
+
+  message({ data, target }) {
+    const connection = this.#connection(target);
+    connection.arrived.push(data);
+    if (this.#flow) {
+      this.#flow.arrivals.push(this.now());
+      return;
+    }
+    this.#note("message", {
+      server: connection.server,
+      ...(typeof data === "string" ? { text: data } : { bytes: [...new Uint8Array(data)] }),
+    });
+  }
+
+  beat(socket) {
+    this.#note("beat", { server: this.#connection(socket).server });
+    socket.send("ping");
+    return true;
   }
 
   closed(detail) {
@@ -181,8 +388,22 @@ export class Host {
     this.#note("closed", detail);
   }
 
+  remember(list) {
+    this.#note("remember", list);
+  }
+
   emit(type, detail) {
     this.#note(type, detail);
+  }
+
+  #connection(socket) {
+    return this.#connections.find((connection) => connection.socket === socket);
+  }
+
+  #use(type, socket, detail) {
+    this.#live = socket;
+    const { url, protocol, readyState } = socket;
+    this.#note(type, { url, protocol, readyState, ...detail });
   }
 
   #of(type) {
@@ -190,14 +411,16 @@ export class Host {
   }
 
   #note(type, detail) {
-    this.#records.push({ type, at: performance.now() - this.#began, ...JSON.parse(JSON.stringify(detail)) });
+    this.#records.push({ type, at: this.now(), ...JSON.parse(JSON.stringify(detail)) });
     // Listeners look at the socket in every event: the driver must always bear to be asked.
     JSON.stringify([this.#driver?.state(), this.#driver?.servers(), this.#driver?.snapshot()]);
     for (const cue of [type, detail.state]) {
       const action = this.#on[cue];
       delete this.#on[cue];
-      if (action === "close") this.#driver.close(undefined, "");
-      else if (action === "reconnect") this.#driver.reconnect();
+      if (action) {
+        this.#note("done", { action });
+        this.#driver[action](undefined, "");
+      }
     }
     this.#waits = this.#waits.filter((wait) => {
       const over = this.count(wait.type) >= wait.times;
@@ -209,3 +432,6 @@ export class Host {
 
 /** WebKit tells of a close with code 1012 and no reason as of a lost connection. */
 export const hears1012 = () => /Chrome|Firefox/.test(navigator.userAgent);
+
+/** Firefox opens one after the other, whatever the port. */
+export const opensSeveralAtOnce = () => !/Firefox/.test(navigator.userAgent);

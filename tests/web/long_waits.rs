@@ -1,11 +1,20 @@
 //! What takes its time, and is therefore shown in one place only.
 
 use serde_json::json;
-use wasm_bindgen_test::{console_log, wasm_bindgen_test};
+use wasm_bindgen_test::console_log;
 
 use crate::web::support::*;
 
-#[wasm_bindgen_test]
+/// Those that mostly wait.
+pub(crate) fn waiting() -> Vec<Named> {
+    named![
+        a_server_that_accepts_and_drops_is_left_alone_for_ten_seconds,
+        a_seed_that_is_down_for_five_seconds_is_asked_a_few_times_and_found_again,
+        the_only_server_of_fifty_users_restarts_in_three_seconds_and_all_come_back,
+        one_of_three_servers_of_fifty_users_dies_and_all_of_it_come_back,
+    ]
+}
+
 async fn a_server_that_accepts_and_drops_is_left_alone_for_ten_seconds() {
     let servers = json!([
         { "id": "liar", "behaviour": { "handshake": "drop", "report": 0 } },
@@ -39,7 +48,6 @@ async fn a_server_that_accepts_and_drops_is_left_alone_for_ten_seconds() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_seed_that_is_down_for_five_seconds_is_asked_a_few_times_and_found_again() {
     with_fleet(30.0, two_groups(), async |fleet| {
         fleet.tell_list(json!({ "mode": "fail", "status": 500 })).await;
@@ -93,7 +101,6 @@ async fn those_who_come_back(fleet: &Fleet, down_for: f64) -> Vec<f64> {
     gaps
 }
 
-#[wasm_bindgen_test]
 async fn the_only_server_of_fifty_users_restarts_in_three_seconds_and_all_come_back() {
     with_fleet(25.0, json!([{ "baseUsers": 40 }]), async |fleet| {
         let gaps = those_who_come_back(fleet, 3.0).await;
@@ -106,7 +113,6 @@ async fn the_only_server_of_fifty_users_restarts_in_three_seconds_and_all_come_b
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn one_of_three_servers_of_fifty_users_dies_and_all_of_it_come_back() {
     with_fleet(20.0, json!([{ "count": 3, "baseUsers": 13 }]), async |fleet| {
         let gaps = those_who_come_back(fleet, 5.0).await;

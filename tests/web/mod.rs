@@ -4,8 +4,38 @@
 
 mod closing;
 mod connecting;
+mod credentials;
+mod half_open;
+mod lists;
+mod moving;
+mod network;
 mod remains;
 mod seeds;
 mod selector;
 pub(crate) mod support;
 mod trouble;
+
+use support::run_at_once;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+#[wasm_bindgen_test]
+async fn what_waits_for_lists_attempts_and_moves() {
+    run_at_once([
+        seeds::waiting(),
+        lists::waiting(),
+        connecting::waiting(),
+        credentials::waiting(),
+        moving::waiting(),
+    ])
+    .await;
+}
+
+#[wasm_bindgen_test]
+async fn what_waits_for_a_connection_to_come_back() {
+    run_at_once([trouble::waiting(), half_open::waiting(), network::waiting()]).await;
+}
+
+#[wasm_bindgen_test]
+async fn what_flows_during_moves() {
+    run_at_once([moving::flowing()]).await;
+}

@@ -5,6 +5,21 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 use super::support::*;
 
+/// Those that mostly wait.
+pub(crate) fn waiting() -> Vec<Named> {
+    named![
+        a_seed_that_asks_to_be_left_alone_is_left_alone_for_so_long,
+        a_seed_that_was_down_at_the_start_is_asked_until_it_answers,
+        a_seed_that_hangs_is_given_up_and_its_late_answer_ignored,
+        a_seed_that_hangs_gets_company_by_one_that_answers,
+        a_seed_that_wants_other_credentials_is_asked_at_once_and_one_that_forbids_is_not,
+        a_seed_may_send_its_clients_to_another_one,
+        what_an_aborted_request_fails_with_is_not_told_of_the_next_one,
+        a_list_taken_before_the_one_in_force_is_ignored,
+        behind_a_captive_portal_no_server_is_to_blame,
+    ]
+}
+
 #[wasm_bindgen_test]
 async fn every_trouble_with_a_seed_is_told_by_its_cause_and_its_code() {
     with_fleet(
@@ -59,7 +74,6 @@ async fn every_trouble_with_a_seed_is_told_by_its_cause_and_its_code() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_seed_that_asks_to_be_left_alone_is_left_alone_for_so_long() {
     with_fleet(6.0, two_groups(), async |fleet| {
         fleet
@@ -80,7 +94,6 @@ async fn a_seed_that_asks_to_be_left_alone_is_left_alone_for_so_long() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_seed_that_was_down_at_the_start_is_asked_until_it_answers() {
     with_fleet(10.0, two_groups(), async |fleet| {
         fleet.tell_list(json!({ "mode": "html" })).await;
@@ -133,7 +146,6 @@ async fn a_living_seed_is_asked_at_once_when_the_first_is_dead() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_seed_that_hangs_is_given_up_and_its_late_answer_ignored() {
     with_fleet(10.0, two_groups(), async |fleet| {
         fleet.tell_list(json!({ "delay": 400 })).await;
@@ -159,7 +171,6 @@ async fn a_seed_that_hangs_is_given_up_and_its_late_answer_ignored() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn what_an_aborted_request_fails_with_is_not_told_of_the_next_one() {
     with_fleet(10.0, two_groups(), async |fleet| {
         fleet.tell_list(json!({ "mode": "hang" })).await;
@@ -178,7 +189,6 @@ async fn what_an_aborted_request_fails_with_is_not_told_of_the_next_one() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_list_taken_before_the_one_in_force_is_ignored() {
     with_fleet(10.0, json!([{ "id": "first" }, { "id": "second" }]), async |fleet| {
         let list = |version: &str, age: f64, server: usize| {
@@ -196,6 +206,101 @@ async fn a_list_taken_before_the_one_in_force_is_ignored() {
         assert_eq!(opened["server"]["id"], "second");
         let versions: Vec<_> = client.all("list").iter().map(|list| text(&list["version"])).collect();
         assert_eq!(versions, ["new", "newer"]);
+        client.ends().await;
+        client.free();
+    })
+    .await;
+}
+
+async fn a_seed_that_hangs_gets_company_by_one_that_answers() {
+    let servers =
+        json!([{ "id": "deaf", "behaviour": { "handshake": "hang", "listing": "absent" } }, { "id": "well" }]);
+    with_fleet(8.0, servers, async |fleet| {
+        let hanging = text(&fleet.servers[0]["url"]).replace("ws:", "http:");
+        let seeds = json!([{ "url": hanging }, { "url": fleet.list }]);
+        let client = Client::with(fleet, json!({ "seeds": seeds, "seedTimeout": 5000 }));
+        let opened = client.sees("opened").await;
+        let asks = client.all("ask");
+        let took = between(&asks[0], &opened);
+        console_log!("open {took:.0} ms after a seed was asked that hangs");
+        assert!((2_000.0..=2_500.0).contains(&took), "{took} ms");
+        assert_eq!((asks.len(), &client.all("list")[0]["seed"]), (2, &json!(1)));
+        // The other one is not waited for, nor asked first next time.
+        assert_eq!((client.count("abort"), client.count("retry")), (1, 0));
+        client.refresh();
+        client.sees_nth("list", 2).await;
+        assert_eq!(client.all("ask")[2]["seed"], 1);
+        client.ends().await;
+        client.free();
+    })
+    .await;
+}
+
+async fn a_seed_that_wants_other_credentials_is_asked_at_once_and_one_that_forbids_is_not() {
+    with_fleet(8.0, two_groups(), async |fleet| {
+        for (status, cause, at_once) in [(401, "seed-expired", true), (403, "seed-forbidden", false)] {
+            fleet.tell_list(json!({ "mode": "fail", "status": status })).await;
+            let client = Client::with(fleet, json!({}));
+            client.sees_nth("retry", 2).await;
+            let retries = client.all("retry");
+            let told = ["cause", "code"].map(|name| &retries[0][name]);
+            assert_eq!(json!(told), json!([cause, cause]));
+            assert_eq!(retries[0]["delay"] == 0, at_once, "{status}");
+            assert!(number(&retries[1]["delay"]) > 0.0, "nobody insists");
+            fleet.tell_list(json!({ "mode": "ok" })).await;
+            client.opens().await;
+            client.ends().await;
+            client.free();
+        }
+    })
+    .await;
+}
+
+async fn a_seed_may_send_its_clients_to_another_one() {
+    with_fleet(5.0, json!([{ "id": "here" }]), async |fleet| {
+        let elsewhere = Fleet::of(json!([{ "id": "there" }])).await;
+        fleet.tell_list(json!({ "redirect": elsewhere.list })).await;
+        let client = Client::of(fleet);
+        assert_eq!(client.opens().await, "there");
+        assert_eq!(client.all("remember")[0]["base"], elsewhere.list);
+        client.ends().await;
+        client.free();
+        elsewhere.remove().await;
+    })
+    .await;
+}
+
+async fn behind_a_captive_portal_no_server_is_to_blame() {
+    with_fleet(10.0, json!([{ "id": "a" }, { "id": "b" }]), async |fleet| {
+        let client = Client::with(fleet, json!({ "minUptime": 30_000 }));
+        let nobody_is_ejected = || {
+            for server in client.servers().as_array().expect("a list") {
+                let told = (&server["health"]["ejections"], &server["health"]["ejectedFor"]);
+                assert_eq!(told, (&json!(0), &json!(0)), "{:?}", client.course());
+            }
+        };
+        let server = client.opens().await;
+        fleet.tell_list(json!({ "mode": "html" })).await;
+        client.refresh();
+        client.sees("retry").await;
+        assert_eq!(client.state(), OPEN, "the last list serves on");
+        // The servers are fine; only, the connections do not last.
+        fleet.close(&server, 4000, "").await;
+        let elsewhere = text(&client.sees_nth("opened", 2).await["server"]["id"]);
+        assert_ne!(elsewhere, server);
+        nobody_is_ejected();
+        // And the portal takes all that is new.
+        fleet.tell_group(0, json!({ "handshake": "refuse" })).await;
+        fleet.close(&elsewhere, 4000, "").await;
+        client.sees_nth("closed", 3).await;
+        nobody_is_ejected();
+        fleet.tell_group(0, json!({ "handshake": "accept" })).await;
+        fleet.tell_list(json!({ "mode": "ok" })).await;
+        let opened = client.sees_nth("opened", 2).await;
+        console_log!(
+            "back {:.0} ms after the third failure",
+            between(&client.all("closed")[2], &opened)
+        );
         client.ends().await;
         client.free();
     })

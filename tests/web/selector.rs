@@ -7,16 +7,16 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::support::*;
 
-#[wasm_bindgen(module = "/dist/driver.js")]
+#[wasm_bindgen(module = "/dist/view.js")]
 extern "C" {
     /// The core's numbers as objects.
     type View;
     #[wasm_bindgen(constructor)]
     fn new(core: &JsValue, words: &str) -> View;
     #[wasm_bindgen(method, catch)]
-    fn take(this: &View, now: f64, request: u32, document: &JsValue, base: Option<&str>) -> Result<JsValue, JsValue>;
+    fn take(this: &View, now: f64, from: i32, arrival: &JsValue) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method)]
-    fn decision(this: &View, now: f64, drawn: &JsValue) -> JsValue;
+    fn decision(this: &View, now: f64, drawn: &JsValue, own: bool) -> JsValue;
     #[wasm_bindgen(method)]
     fn probabilities(this: &View, now: f64) -> JsValue;
 }
@@ -53,14 +53,15 @@ impl Selector {
     }
 
     fn update(&self, document: &Value, base: Option<&str>) -> Result<Value, String> {
-        let taken = self.view.take(NOW, 0, &js(document), base);
+        let arrival = js(&json!({ "document": document, "base": base }));
+        let taken = self.view.take(NOW, GIVEN, &arrival);
         taken.map(|list| plain(&list)).map_err(|code| code_of(&code))
     }
 
     fn select(&self, lost: &Value) -> Option<Value> {
         self.core.assess(NOW, &js(lost), None);
         let drawn = self.core.draw();
-        (!drawn.is_undefined()).then(|| plain(&self.view.decision(NOW, &drawn)))
+        (!drawn.is_undefined()).then(|| plain(&self.view.decision(NOW, &drawn, false)))
     }
 
     fn probabilities(&self, lost: &Value) -> Vec<Value> {
@@ -85,20 +86,11 @@ impl Drop for Selector {
     }
 }
 
+/// A list of the application's.
+const GIVEN: i32 = 0;
+
 /// A time as `Date.now()` gives it.
 const NOW: f64 = 1.79e12;
-
-fn js(value: &Value) -> JsValue {
-    match value {
-        // Nothing said, so that what was reported counts.
-        Value::Null => JsValue::UNDEFINED,
-        value => js_sys::JSON::parse(&value.to_string()).expect("it is JSON"),
-    }
-}
-
-fn code_of(thrown: &JsValue) -> String {
-    thrown.as_string().expect("codes are strings")
-}
 
 /// The servers of the check in the rules of the decision.
 fn three() -> Value {

@@ -5,10 +5,17 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 use super::support::*;
 
-/// Longer than the clients' minimum uptime: what ends after it was a good connection.
-const STABLE: f64 = 0.4;
+/// Those that mostly wait.
+pub(crate) fn waiting() -> Vec<Named> {
+    named![
+        the_chosen_server_is_killed_and_another_of_its_group_takes_over,
+        the_whole_group_is_killed_and_the_next_one_takes_over,
+        code_and_reason_of_a_close_arrive_as_the_server_gave_them,
+        the_applications_verdict_counts_for_more_than_the_code,
+        a_server_that_accepts_and_drops_is_met_once,
+    ]
+}
 
-#[wasm_bindgen_test]
 async fn the_chosen_server_is_killed_and_another_of_its_group_takes_over() {
     with_fleet(8.0, two_groups(), async |fleet| {
         let client = Client::of(fleet);
@@ -41,7 +48,6 @@ async fn the_chosen_server_is_killed_and_another_of_its_group_takes_over() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn the_whole_group_is_killed_and_the_next_one_takes_over() {
     with_fleet(12.0, two_groups(), async |fleet| {
         let client = Client::of(fleet);
@@ -66,7 +72,6 @@ async fn the_whole_group_is_killed_and_the_next_one_takes_over() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn code_and_reason_of_a_close_arrive_as_the_server_gave_them() {
     with_fleet(10.0, two_groups(), async |fleet| {
         for (code, reason, cause) in [(4001, "moved on, grüß", "crash"), (1012, "", "sent-away")] {
@@ -123,7 +128,6 @@ async fn a_final_code_ends_it() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn the_applications_verdict_counts_for_more_than_the_code() {
     with_fleet(6.0, two_groups(), async |fleet| {
         let stays = Client::with(fleet, json!({ "verdict": true }));
@@ -142,7 +146,6 @@ async fn the_applications_verdict_counts_for_more_than_the_code() {
     .await;
 }
 
-#[wasm_bindgen_test]
 async fn a_server_that_accepts_and_drops_is_met_once() {
     let servers = json!([
         { "id": "liar", "behaviour": { "handshake": "drop", "report": 0 } },

@@ -125,8 +125,8 @@ export class Driver {
   readonly #links = new Map<number, Link>();
   readonly #requests = new Map<number, Asked>();
   #unwatch: (() => void) | undefined;
-  /** How an attempt or a connection ended, until the application has been told. */
-  #closing: { attempt: number; closure: Closure } | undefined;
+  /** How an attempt or (`present`) the connection ended, until the application has been told. */
+  #closing: { attempt: number; closure: Closure; present?: boolean } | undefined;
   /** What the application gave to `close()`. */
   #farewell: [code?: number, reason?: string] = [];
   /** What was wrong with the last answer, if that is known. */
@@ -197,8 +197,9 @@ export class Driver {
   /** Drops the present connection, attempt or wait, and decides anew. */
   reconnect(): void {
     const state = this.#core.state();
-    if (state === OPEN || state === MIGRATING) {
-      this.#closing ??= { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
+    // Who does this on hearing of the connection's end is told of that end.
+    if ((state === OPEN || state === MIGRATING) && !this.#closing?.present) {
+      this.#closing = { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
     }
     this.#tell(RECONNECT);
   }
@@ -471,15 +472,14 @@ export class Driver {
       this.#abandon(attempt);
       const now = this.#clock.now();
       if (this.#asleep) this.#core.tell(now, NEWS.wake as number, 0);
-      const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored, final: false } };
-      const before = this.#closing;
+      const present = this.#core.asks(attempt);
+      const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored, final: false }, present };
       this.#closing = closing;
-      const reconnect = !this.#core.asks(attempt) || face.verdict(event, this.#Wasm.isFinal(code));
+      const reconnect = !present || face.verdict(event, this.#Wasm.isFinal(code));
       // The application may have done something that told it already, and is not told twice: that is up to the core.
+      this.#closing = closing;
       this.#core.closed(now, attempt, code, reconnect);
       this.#pump();
-      // It was not the present connection's.
-      if (this.#closing === closing) this.#closing = before;
     };
   }
 

@@ -467,6 +467,36 @@ test("the ping is sent on the connection that it is for", () => {
   assert.deepEqual(toldOf(made, "beat"), [["beat", wire]]);
 });
 
+test("who could not ask does not take silence for an answer", () => {
+  for (const sent of [true, false]) {
+    const made = rig({ face: { beat: () => sent } });
+    made.opens(1);
+    made.does(says.beat(1));
+    made.since();
+    made.driver.snapshot();
+    const heard = made.since().filter(([what]) => what === "heard");
+    assert.deepEqual(
+      heard.map(([, attempt]) => attempt),
+      sent ? [] : [1],
+    );
+  }
+});
+
+test("a move that goes on as the way back is the server that is chosen now, unless the loss was final or a move", () => {
+  for (const [how, chosen] of [
+    [{}, [["chose", "b"]]],
+    [{ final: true }, []],
+    [{ moved: 1 }, []],
+  ]) {
+    const made = rig();
+    made.opens(1);
+    made.does(says.connect(2, { beside: true, server: 1 }));
+    made.told.length = 0;
+    made.does(says.abandon(1), says.lost(1, how));
+    assert.deepEqual(toldOf(made, "chose"), chosen);
+  }
+});
+
 test("what is said of an attempt that is over moves nobody", () => {
   const made = rig();
   const over = [says.opened, says.close, says.abandon, says.prepare, says.beat, says.retire];
@@ -485,7 +515,7 @@ test("reconnect() closes a connection that stands as if it had been asked to, an
 
   const ended = rig();
   const wire = ended.opens(1);
-  ended.state = 4;
+  ended.state = 2;
   ended.face.verdict = () => {
     // As an application may do that hears of the end there.
     ended.driver.reconnect();

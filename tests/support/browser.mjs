@@ -2,6 +2,8 @@
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { Browser, Builder, Capabilities, logging } from "selenium-webdriver";
 import logInspector from "selenium-webdriver/bidi/logInspector.js";
 import chrome from "selenium-webdriver/chrome.js";
@@ -14,39 +16,63 @@ export const BROWSERS = ["chromium", "firefox"];
 /** The longest that a script in a page may take, in ms. */
 const SCRIPT_TIMEOUT = 60_000;
 
+/** The longest that something in a page is waited for, and the time between two looks, in ms. */
+const PATIENCE = 30_000;
+const POLLING = 50;
+
 const ENGINES = {
   chromium: {
     name: Browser.CHROME,
     options: "goog:chromeOptions",
     program: "CHROME",
-    service: () => new chrome.ServiceBuilder(required("CHROMEDRIVER")),
+    driver: "CHROMEDRIVER",
+    service: (program) => new chrome.ServiceBuilder(program),
     setService: (builder, service) => builder.setChromeService(service),
+    processId: "goog:processID",
   },
   firefox: {
     name: Browser.FIREFOX,
     options: "moz:firefoxOptions",
     program: "FIREFOX",
-    service: () => new firefox.ServiceBuilder(required("GECKODRIVER")),
+    driver: "GECKODRIVER",
+    service: (program) => new firefox.ServiceBuilder(program),
     setService: (builder, service) => builder.setFirefoxService(service),
+    processId: "moz:processID",
   },
 };
 
-/** Starts a browser, headless, with one empty page. */
-export async function launch(browser) {
+/**
+ * Timers of hidden pages go once a minute after 10 s instead of 5 minutes: so that a test need not take longer than it
+ * must, to see them do so.
+ */
+const SOON_THROTTLED = "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/10";
+
+/**
+ * Starts a browser, headless, with one empty page: in a network of its own, if a `namespace` is given; and `throttling`
+ * the timers of hidden pages as it does for its users, if that is said.
+ */
+export async function launch(browser, { namespace, throttling = false } = {}) {
   const engine = ENGINES[browser];
   const settings = JSON.parse(await readFile(new URL("../../xtask/browsers.json", import.meta.url), "utf8"))[browser];
   settings[engine.options].binary = required(engine.program);
   if (browser === "chromium") {
     // Chromium refuses its sandbox to root, and containers have little shared memory.
     settings[engine.options].args.push("--disable-dev-shm-usage", ...sandbox());
+    if (throttling) {
+      settings[engine.options].binary = fileURLToPath(new URL("throttling-chromium.sh", import.meta.url));
+      settings[engine.options].args.push(SOON_THROTTLED);
+    }
     settings["goog:loggingPrefs"] = { [logging.Type.BROWSER]: "SEVERE" };
   }
   const capabilities = new Capabilities({ browserName: engine.name, webSocketUrl: true, ...settings });
   const builder = new Builder().withCapabilities(capabilities);
-  engine.setService(builder, engine.service());
+  const program = required(engine.driver);
+  if (namespace) builder.usingServer(await namespace.startDriver(program));
+  else engine.setService(builder, engine.service(program));
   const driver = await builder.build();
   await driver.manage().setTimeouts({ script: SCRIPT_TIMEOUT });
-  const page = new Page(driver, browser === "chromium");
+  const processId = (await driver.getCapabilities()).get(engine.processId);
+  const page = new Page(driver, processId, browser === "chromium");
   if (browser === "firefox") await page.listen();
   return page;
 }
@@ -57,8 +83,10 @@ class Page {
   #problems = [];
   #readsLog;
 
-  constructor(driver, readsLog) {
+  constructor(driver, processId, readsLog) {
     this.driver = driver;
+    /** Of the browser's first process, in which no page runs. */
+    this.processId = processId;
     this.#readsLog = readsLog;
   }
 
@@ -81,6 +109,23 @@ class Page {
     await this.driver.get(url);
   }
 
+  /** Goes back to the page before. */
+  async back() {
+    await this.driver.navigate().back();
+  }
+
+  /** Does something while another page lies in front of this one. */
+  async whileHidden(action) {
+    const hidden = await this.driver.getWindowHandle();
+    await this.driver.switchTo().newWindow("tab");
+    try {
+      await action();
+    } finally {
+      await this.driver.close();
+      await this.driver.switchTo().window(hidden);
+    }
+  }
+
   /** Calls a function in the page with plain data and gives what it returns or resolves with. */
   async run(script, ...values) {
     const outcome = await this.driver.executeAsyncScript(
@@ -93,6 +138,21 @@ class Page {
     );
     if (outcome.error) throw new Error(`in the page: ${outcome.error}`);
     return outcome.value;
+  }
+
+  /** Whether the condition, a function in the page, comes to hold within so many ms. */
+  async hopeFor(condition, patience, ...values) {
+    const deadline = Date.now() + patience;
+    for (;;) {
+      if (await this.run(condition, ...values)) return true;
+      if (Date.now() > deadline) return false;
+      await pause(POLLING);
+    }
+  }
+
+  /** Waits until the condition holds; `what` is that, in words. */
+  async until(condition, what, ...values) {
+    if (!(await this.hopeFor(condition, PATIENCE, ...values))) throw new Error(`not within ${PATIENCE} ms: ${what}`);
   }
 
   /** Sets the size that the page has to itself, in CSS pixels. */

@@ -6,10 +6,10 @@ import { required } from "./environment.mjs";
 
 const READY = "fleet ready: ";
 
-/** Starts a fleet process on a free port. `mounts` maps paths to the folders served there. */
-export async function startFleets(mounts = {}) {
+/** Starts a fleet process on a free port of `host`. `mounts` maps paths to the folders served there. */
+export async function startFleets(mounts = {}, host = "127.0.0.1") {
   const serve = Object.entries(mounts).flatMap(([path, folder]) => ["--serve", `${path}=${folder}`]);
-  const child = spawn(required("EVENKEEL_FLEET_PROGRAM"), ["--port", "0", ...serve], {
+  const child = spawn(required("EVENKEEL_FLEET_PROGRAM"), ["--host", host, "--port", "0", ...serve], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve, reject) => child.once("exit", resolve).once("error", reject));

@@ -50,7 +50,9 @@ pub(crate) fn build() -> Result<()> {
 fn driver_for_tests(dist: &Path) -> Result<()> {
     let bundle = project::scratch("web-tests")?.join("driver.js");
     let mut command = project::npm_tool("esbuild/bin/esbuild");
-    command.arg(dist.join("driver.js")).args(["--bundle", "--format=esm", "--log-level=warning"]);
+    command
+        .arg(dist.join("driver.js"))
+        .args(["--bundle", "--format=esm", "--log-level=warning"]);
     process::run(command.arg(format!("--outfile={}", bundle.display())))
 }
 

@@ -92,6 +92,18 @@ pub(crate) fn browser(browser: Browser) -> Result<Installed> {
     })
 }
 
+/// What network namespaces are made with. Only root can make any: others, and whoever has no such tools, do without the
+/// tests that need them, which say so.
+pub(crate) fn network_tools() {
+    let lacking = Command::new("ip").arg("-V").output().is_err();
+    if lacking
+        && is_root()
+        && let Err(error) = install_packages(&["iproute2"])
+    {
+        eprintln!("{error:#}: install iproute2 for the tests that cut networks");
+    }
+}
+
 fn by_hand(browser: Browser) -> String {
     let (what, driver) = match browser {
         Browser::Chromium => ("Chromium or Chrome", "chromedriver"),

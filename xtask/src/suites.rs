@@ -16,6 +16,9 @@ use crate::process::Group;
 use crate::project;
 use crate::setup;
 
+/// The folder of target/ that the faults leave their table in.
+const FAULTS: &str = "faults";
+
 /// A suite, by the name it has on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Name {
@@ -33,12 +36,14 @@ pub(crate) enum Name {
     Page,
     /// The browser driver in WebKitGTK
     Webkit,
+    /// Evenkeel and its peers under the same faults, in both browsers
+    Faults,
 }
 
 impl Name {
     /// Does it run only when all suites are asked for?
     fn is_long(self) -> bool {
-        matches!(self, Self::Webkit)
+        matches!(self, Self::Webkit | Self::Faults)
     }
 
     /// The commands that run it, everything they need having been built.
@@ -52,7 +57,20 @@ impl Name {
             Self::Package => vec![in_node("tests/package")?],
             Self::Page => vec![in_node("tests/page")?],
             Self::Webkit => vec![in_browser(Browser::Webkit)?],
+            Self::Faults => {
+                setup::network_tools();
+                // Only what is measured now is to be in the table.
+                fs::remove_dir_all(project::scratch(FAULTS)?)?;
+                vec![in_node("tests/faults")?]
+            }
         })
+    }
+
+    /// What it has measured, as a table.
+    fn table(self) -> Option<String> {
+        (self == Self::Faults)
+            .then(|| project::root().join("target").join(FAULTS).join("table.md"))
+            .and_then(|file| fs::read_to_string(file).ok())
     }
 }
 
@@ -103,6 +121,9 @@ pub(crate) fn run(all: bool, only: &[Name]) -> Result<()> {
     let mut total = Count::default();
     for name in chosen {
         let outcome = run_one(name)?;
+        if let Some(table) = name.table() {
+            println!("\n{table}");
+        }
         total.passed += outcome.count.passed;
         total.failed += outcome.count.failed;
         if !outcome.ok {

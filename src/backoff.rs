@@ -3,8 +3,8 @@
 use crate::random::Random;
 use crate::time::{Duration, Instant};
 
-/// The first wait is drawn from zero up to this; each further one up to twice as much, but no more than the trouble has
-/// lasted: who drew short ones is not to wait long for something that was away for seconds.
+/// The first wait is drawn from zero up to this; each further one up to twice as much. Who is in a hurry waits no longer than
+/// the trouble has lasted: who drew short ones is not to wait long for something that was away for seconds.
 const FIRST: Duration = Duration::from_secs(1.0);
 /// The longest wait is drawn from zero up to this.
 const LONGEST: Duration = Duration::from_secs(60.0);
@@ -31,14 +31,13 @@ impl Backoff {
     }
 
     /// It failed: how long to wait.
-    pub(crate) fn failed(&mut self, now: Instant, random: &mut Random) -> Duration {
+    pub(crate) fn failed(&mut self, now: Instant, hurry: bool, random: &mut Random) -> Duration {
         if self.failures == 0 {
             self.since = now;
         }
+        let most = (FIRST * f64::from(1u32 << self.failures.min(6))).min(LONGEST);
         let lasted = now.since(self.since).max(FIRST);
-        let most = (FIRST * f64::from(1u32 << self.failures.min(6)))
-            .min(lasted)
-            .min(LONGEST);
+        let most = if hurry { most.min(lasted) } else { most };
         self.failures = self.failures.saturating_add(1);
         random.jitter(most)
     }

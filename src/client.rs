@@ -775,7 +775,9 @@ impl Client {
     }
 
     fn seed_failed(&mut self, now: Instant, seed: u16, failure: SeedFailure, retry_after: Option<Duration>) {
-        self.seeds.failed(now, seed, failure, retry_after, &mut self.random);
+        let hurry = !matches!(self.phase, Phase::Open(_));
+        self.seeds
+            .failed(now, seed, failure, retry_after, hurry, &mut self.random);
         let cause = RetryCause::Seed(failure);
         let none_answers = self.seeds.all_fail() && !self.seeds.in_flight();
         let nothing_good = |in_force: &crate::selector::InForce| in_force.is_expired(now);

@@ -180,13 +180,14 @@ impl Seeds {
         }
     }
 
-    /// The seed gave none; `retry_after` is its wish.
+    /// The seed gave none; `retry_after` is its wish. `hurry`: the client has no connection, and waits for the list.
     pub(crate) fn failed(
         &mut self,
         now: Instant,
         seed: u16,
         failure: SeedFailure,
         retry_after: Option<Duration>,
+        hurry: bool,
         random: &mut Random,
     ) {
         self.current = ((u32::from(seed) + 1) % (self.seeds.len().max(1) as u32)) as u16;
@@ -196,7 +197,7 @@ impl Seeds {
         // Whoever asks makes new credentials for each request: once, they are worth a try at once.
         let at_once = failure == SeedFailure::Expired && retry_after.is_none() && !seed.trouble.is_failing();
         seed.failed = !at_once;
-        let pause = seed.trouble.failed(now, random);
+        let pause = seed.trouble.failed(now, hurry, random);
         seed.not_before = now
             + match retry_after {
                 Some(wish) => stay_away(wish, random.between(0.0, 1.0)),

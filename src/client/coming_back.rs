@@ -128,7 +128,7 @@ impl Client {
             RetryCause::Server(Cause::Local) => {
                 self.home = Some(server);
                 if self.online {
-                    let delay = self.own_trouble.failed(now, &mut self.random);
+                    let delay = self.own_trouble.failed(now, true, &mut self.random);
                     self.wait(now, delay, WaitFor::Task, why);
                 } else {
                     self.wait_for_network(now);
@@ -148,7 +148,7 @@ impl Client {
                 self.phase = Phase::Queueing(why);
             }
             _ => {
-                let delay = self.credentials.failed(now, &mut self.random);
+                let delay = self.credentials.failed(now, true, &mut self.random);
                 self.wait(now, delay, WaitFor::Task, why);
             }
         }

@@ -390,7 +390,7 @@ impl Client {
     /// the connection still does.
     pub(super) fn move_failed(&mut self, now: Instant, reason: MoveReason) {
         if reason == MoveReason::Wake && self.life.last_heard() <= self.woke_at {
-            let pause = self.replacing.failed(now, &mut self.random);
+            let pause = self.replacing.failed(now, true, &mut self.random);
             self.departure = Some(Departure {
                 at: now + pause,
                 reason,

@@ -23,7 +23,7 @@ const table = {
   "credentials-failed": ["The function url or protocols threw or rejected, or gave no URL", "See the cause"],
   "prepare-failed": ["The function prepare threw or rejected", "See the cause"],
   "list-invalid": ["This is no server list", "Check it with server-list.schema.json"],
-  "list-empty": ["The list has no usable server", "Check the url of its servers"],
+  "list-empty": ["The list has no usable server", "See why its entries were dropped"],
   "unknown-server": ["The list has no server of this id", "Use an id of the list in force"],
   "unknown-kind": ["There is no failure of this kind", "Use refused, short-lived, crash, sent-away, overload or local"],
 } as const satisfies Record<string, readonly [message: string, remedy: string]>;
@@ -70,5 +70,5 @@ export const asError = (thrown: unknown): EvenkeelError =>
       : new EvenkeelError("internal", thrown);
 
 /** The error of this code, if there is one. */
-export const knownError = (code: string): EvenkeelError | undefined =>
-  Object.hasOwn(table, code) ? new EvenkeelError(code) : undefined;
+export const knownError = (code: string, detail?: unknown): EvenkeelError | undefined =>
+  Object.hasOwn(table, code) ? new EvenkeelError(code, detail) : undefined;

@@ -1,4 +1,4 @@
-/** A server as a list gives it: DESIGN's fields, and any others, which reach the application unchanged. */
+/** A server as a list gives it: the fields that are known here, and any others, which reach the application unchanged. */
 export interface ServerEntry {
   /** `ws:` or `wss:` URL; relative ones resolve against the seed's URL, `http(s):` becomes `ws(s):`. */
   url: string;
@@ -18,7 +18,8 @@ export interface ServerEntry {
   weight?: number;
   /** Handshakes per second that it can take. Default: assumed from the capacity. */
   connectRate?: number;
-  [field: string]: unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: TypeScript takes interfaces for no other index signature.
+  [field: string]: any;
 }
 
 /** The document a seed answers with. */
@@ -34,7 +35,8 @@ export interface ServerList {
   retryAfter?: number;
   /** Seconds within which every server sends a data message. */
   heartbeat?: number;
-  [field: string]: unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: TypeScript takes interfaces for no other index signature.
+  [field: string]: any;
 }
 
 /** A server of the list in force: the entry as listed, its fields normalised. */

@@ -137,10 +137,7 @@ export interface BalancedWebSocketOptions {
   /** Its abortion closes the socket for good. */
   signal?: AbortSignal | undefined;
   /** Default: the platform's `WebSocket`. */
-  WebSocket?: new (
-    url: string,
-    protocols?: string[],
-  ) => WebSocket;
+  WebSocket?: (new (url: string, protocols?: string[]) => WebSocket) | undefined;
   /** Default: the platform's `fetch`. */
   fetch?: typeof fetch | undefined;
   /** Makes the draws repeatable: an integer, 0 to 2⁵³ − 1. Default: from the platform's cryptographic source. */
@@ -213,6 +210,9 @@ const selectorTable: Table<SelectorOptions> = {
   base: ["string or object"],
 };
 
+/** A value as a message shows it. */
+const shown = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : String(value));
+
 /** Is this value what the words say? */
 const fits = (value: unknown, kind: string): boolean =>
   kind.split(" or ").some((one) => {
@@ -229,12 +229,14 @@ const fits = (value: unknown, kind: string): boolean =>
 function read<T extends object>(given: T | null | undefined, table: Table<T>): T {
   const options: Record<string, unknown> = {};
   for (const [name, [, byDefault]] of Object.entries<Table<T>[keyof T]>(table)) options[name] = byDefault;
+  if (typeof (given ?? {}) !== "object")
+    throw new EvenkeelError("bad-option", `an object expected, not ${shown(given)}`);
   for (const [name, value] of Object.entries(given ?? {})) {
     if (value == null) continue;
     if (!Object.hasOwn(table, name)) throw new EvenkeelError("bad-option", `there is no ${name}`);
     const [kind] = table[name as keyof T];
     if (!fits(value, kind)) {
-      throw new EvenkeelError("bad-option", `${name}: ${kind} expected, not ${String(value)}`);
+      throw new EvenkeelError("bad-option", `${name}: ${kind} expected, not ${shown(value)}`);
     }
     options[name] = value;
   }
@@ -271,6 +273,11 @@ export function socketOptions(given?: BalancedWebSocketOptions | null): SocketOp
     options.heartbeat = read<HeartbeatOptions>(options.heartbeat, heartbeatTable) as Heartbeat;
     if (options.heartbeat.message === undefined) throw new EvenkeelError("bad-option", "heartbeat: it has no message");
   }
+  const { allow, signal } = options;
+  const noHost = Array.isArray(allow) && allow.find((host) => /[/*?#@\s]/.test(host));
+  if (noHost)
+    throw new EvenkeelError("bad-option", `allow: hosts expected (no URLs, no wildcards), not ${shown(noHost)}`);
+  if (signal && !signal.addEventListener) throw new EvenkeelError("bad-option", "signal: an AbortSignal expected");
   return options;
 }
 

@@ -4,7 +4,7 @@ import type { Answer, Cached, Closure, Face, Load, Parts } from "./core.js";
 import type { Driver } from "./driver.js";
 import { asError, EvenkeelError, emptyList, knownError } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
-import type { Server, ServerStatus } from "./list.js";
+import type { DroppedEntry, Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
 import { type Message, Queue, toMessage } from "./queue.js";
 import {
@@ -122,6 +122,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   readonly #firstAbort = new AbortController();
   /** How a request last failed, with what the application or the platform threw. */
   #failure: EvenkeelError | undefined;
+  /** The last HTTP error, in words. */
+  #status: string | false | undefined;
 
   readonly #allows: ((url: URL) => boolean) | undefined;
   readonly #cache: ListCache | undefined;
@@ -483,9 +485,10 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       },
       closed: (closure) => this.#end(closure),
       remember: (list) => this.#cache?.write(list),
-      emit: (type, detail: { code?: string }) => {
-        const { code } = detail;
-        const error = this.#failure?.code === code ? this.#failure : code && knownError(code);
+      emit: (type, detail: { code?: string; dropped?: DroppedEntry[] }) => {
+        const { code, dropped } = detail;
+        const known = type === "retry" && dropped ? emptyList(dropped) : code && knownError(code, this.#status);
+        const error = this.#failure?.code === code ? this.#failure : known;
         this.#fire(makeEvent(type, error ? { ...detail, error } : detail));
       },
     };
@@ -493,7 +496,9 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
 
   async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
     try {
-      return await ask(seed, this.#options, this.#allows && guarded(this.#allows, false), signal);
+      const answer = await ask(seed, this.#options, this.#allows && guarded(this.#allows, false), signal);
+      this.#status = answer.response && !answer.response.ok && `${answer.response.status} from ${seed}`;
+      return answer;
     } catch (error) {
       this.#failure = error as EvenkeelError;
       throw this.#note(this.#failure);

@@ -11,7 +11,9 @@ export function parseUrl(text: string | URL): URL {
   // What the browser refuses later, for every attempt: fragments in WebSocket URLs, credentials in fetched ones.
   const bad = !url || (/^wss?:$/.test(url.protocol) ? url.hash : url.username || url.password);
   if (!url || bad || !/^(http|ws)s?:$/.test(url.protocol)) {
-    throw syntax(`The URL '${text}' is invalid`);
+    const why = url?.username || url?.password ? "has credentials" : "is invalid";
+    // Nobody's password belongs into a message.
+    throw syntax(`The URL '${`${text}`.replace(/\/\/.*@/, "//…@")}' ${why}`);
   }
   return url;
 }
@@ -22,6 +24,8 @@ export const baseUrl = (): string => globalThis.document?.baseURI ?? globalThis.
 /** The second argument as a list, checked as the standard does: tokens, none of them twice in any case. */
 export function parseProtocols(protocols: string | readonly string[] = []): string[] {
   // A string is a sequence as well, of its letters; an object that is none (options in the wrong place) is a text.
+  if (`${protocols}` === "[object Object]")
+    throw syntax("The second argument is for subprotocols, the third for options");
   const list =
     typeof protocols === "object" && protocols !== null && Symbol.iterator in protocols
       ? Array.from(protocols, String)

@@ -119,6 +119,8 @@ pub struct Client {
     detour_around: Option<ServerKey>,
     /// Preferred by the next decision.
     home: Option<ServerKey>,
+    /// The present attempt is to that one.
+    returning: bool,
     own_trouble: Backoff,
     /// Attempts to replace a connection that nobody can vouch for.
     replacing: Backoff,
@@ -169,6 +171,7 @@ impl Client {
             opened_before: false,
             detour_around: None,
             home: None,
+            returning: false,
             own_trouble: Backoff::new(),
             replacing: Backoff::new(),
             credentials: Backoff::new(),
@@ -480,6 +483,13 @@ impl Client {
         }
     }
 
+    /// The ping for this connection ([`Command::Beat`]) could not be sent.
+    pub fn handle_not_asked(&mut self, attempt: AttemptId) {
+        if self.link().is_some_and(|link| link.attempt == attempt) {
+            self.life.not_asked(&self.config);
+        }
+    }
+
     /// The attempt failed or its connection ended. `code` is the close code, `reconnect` whether the application wants to
     /// come back after it ([`is_final`](crate::cause::is_final) is the default's other half); it is asked where
     /// [`asks_whether_final`](Self::asks_whether_final).
@@ -586,13 +596,13 @@ impl Client {
     /// The page or the machine has been asleep, or is on another network: a connection is checked before it is trusted.
     pub fn handle_wake(&mut self, now: Instant) {
         self.woke_at = now;
-        self.seeds.end_pauses();
+        let soon = now + self.random.jitter(coming_back::SOON);
+        self.seeds.wake(soon);
         if self.seeds.in_flight() {
             // Nobody knows what has become of it.
             self.cancel_fetches();
             self.fetch(now);
         }
-        let soon = now + self.random.jitter(coming_back::SOON);
         match &mut self.phase {
             Phase::Open(_) => self.verify(now, soon),
             Phase::Waiting(wait) if wait.what != WaitFor::Turn && wait.what != WaitFor::Detour => {
@@ -662,6 +672,8 @@ impl Client {
                 // Whoever was told of the state may have ended the connection before hearing that it stands.
                 Some(Command::Opened { attempt } | Command::Migrated { attempt, .. })
                     if self.link().is_none_or(|link| link.attempt != attempt) => {}
+                // Then it has been told of the end of that one.
+                Some(Command::Lost { moved: Some(_), .. }) if !matches!(self.phase, Phase::Switching(_)) => {}
                 // Or have brought another list into force, in which the decision's position is another server's.
                 Some(Command::Connect {
                     attempt,
@@ -891,7 +903,10 @@ impl Client {
         self.outbox.push_back(Command::Abandon { attempt: attempt.id });
         let why = match attempt.stage {
             Stage::Credentials => RetryCause::Credentials,
-            _ if self.is_own_trouble(now) => RetryCause::Server(Cause::Local),
+            // Begun so soon after a sleep, it hangs because of it.
+            _ if self.is_own_trouble(attempt.deadline - self.config.connect_timeout) => {
+                RetryCause::Server(Cause::Local)
+            }
             _ => RetryCause::Server(Cause::Overload),
         };
         self.attempt_failed(now, attempt.id, why, true);
@@ -912,7 +927,9 @@ impl Client {
             Phase::Connecting { first, .. } if first.id == id => match self.second.take() {
                 // The other one of the two goes on alone.
                 Some(second) => {
-                    self.put_aside(now, server, why);
+                    if why != RetryCause::Server(Cause::Overload) {
+                        self.put_aside(now, server, why);
+                    }
                     self.phase = Phase::Connecting {
                         first: second,
                         hedge_at: Instant::NEVER,

@@ -28,6 +28,8 @@ struct Seed {
     not_before: Instant,
     /// It has failed since any of them last answered.
     failed: bool,
+    /// It wants to be left alone until then.
+    wished: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,7 @@ impl Seeds {
             trouble: Backoff::new(),
             not_before: Instant::LONG_AGO,
             failed: false,
+            wished: false,
         };
         Self {
             seeds: vec![seed; count.into()].into(),
@@ -161,7 +164,14 @@ impl Seeds {
         Some((ended.id, ended.seed))
     }
 
-    /// Ends all pauses: the application wants to know now, or the network is back.
+    /// After a sleep or on another network all pauses end `soon`, but for those that seeds asked for.
+    pub(crate) fn wake(&mut self, soon: Instant) {
+        for seed in self.seeds.iter_mut().filter(|seed| !seed.wished) {
+            seed.not_before = seed.not_before.min(soon);
+        }
+    }
+
+    /// Ends all pauses: the application wants to know now.
     pub(crate) fn end_pauses(&mut self) {
         for seed in &mut self.seeds {
             seed.not_before = Instant::LONG_AGO;
@@ -197,6 +207,7 @@ impl Seeds {
         // Whoever asks makes new credentials for each request: once, they are worth a try at once.
         let at_once = failure == SeedFailure::Expired && retry_after.is_none() && !seed.trouble.is_failing();
         seed.failed = !at_once;
+        seed.wished = retry_after.is_some();
         let pause = seed.trouble.failed(now, hurry, random);
         seed.not_before = now
             + match retry_after {

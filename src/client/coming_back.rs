@@ -126,7 +126,10 @@ impl Client {
         self.detour_around = None;
         match why {
             RetryCause::Server(Cause::Local) => {
-                self.home = Some(server);
+                // First, and once: the platform may be wrong about the network.
+                if !mem::take(&mut self.returning) {
+                    self.home = Some(server);
+                }
                 if self.online {
                     let delay = self.own_trouble.failed(now, true, &mut self.random);
                     self.wait(now, delay, WaitFor::Task, why);
@@ -223,6 +226,7 @@ impl Client {
         self.assess(now, Overrides::default(), assessment);
         let detour = self.detour_around.take().is_some();
         let home = self.home.take().and_then(|server| self.homeward(server, assessment));
+        self.returning = home.is_some();
         match home.or_else(|| self.draw(assessment)) {
             Some(decision) => self.connect(now, decision),
             None if detour => self.go_to_the_back(now, RetryCause::Server(Cause::Overload)),

@@ -79,9 +79,9 @@ impl Liveness {
         }
     }
 
-    /// Whether it can be found out if the connection still lives.
-    pub(crate) fn can_be_checked(&self, config: &Config) -> bool {
-        config.heartbeat_interval < FOREVER || self.silent_at(config) < Instant::NEVER
+    /// Whether it can be found out soon if the connection still lives.
+    pub(crate) fn can_be_checked(&self, now: Instant, config: &Config) -> bool {
+        config.heartbeat_interval < FOREVER || self.silent_at(config) <= now + config.connect_timeout
     }
 
     /// Asks at once, at the next look.
@@ -101,6 +101,13 @@ impl Liveness {
             }
         }
         due
+    }
+
+    /// The ping that was taken as sent could not be: nobody has to answer it.
+    pub(crate) fn not_asked(&mut self, config: &Config) {
+        if self.asked + config.heartbeat_interval == self.next_beat {
+            self.asked = Instant::LONG_AGO;
+        }
     }
 
     /// When to look at it again.

@@ -5,11 +5,12 @@
 //! once, the old one takes over again.
 
 use super::coming_back::REFRESH_JITTER;
-use super::command::{AttemptId, Command, MoveReason};
+use super::command::{AttemptId, Command, MoveReason, RetryCause};
 use super::config::FOREVER;
 use super::liveness::{Liveness, Verdict};
 use super::{Attempt, Client, Phase};
 use crate::backoff::Backoff;
+use crate::cause::{Cause, is_abnormal};
 use crate::decision::{Assessment, Exclusion};
 use crate::list::{Server, ServerKey, ServerList};
 use crate::moving::Occasion;
@@ -41,6 +42,8 @@ pub(super) struct Old {
     /// When to close it, or, once it is being closed, to drop it.
     deadline: Instant,
     retiring: bool,
+    /// When something arrived on it last, while it was the present one.
+    heard: Instant,
 }
 
 /// A move that has been decided on.
@@ -163,7 +166,7 @@ impl Client {
     pub(super) fn verify(&mut self, now: Instant, soon: Instant) {
         self.replacing = Backoff::new();
         let Phase::Open(link) = self.phase else { return };
-        if self.life.can_be_checked(&self.config) {
+        if self.life.can_be_checked(now, &self.config) {
             self.life.ask_now(now, &self.config);
         } else {
             self.departure = Some(Departure {
@@ -193,7 +196,12 @@ impl Client {
     /// The connection is over.
     pub(super) fn link_lost(&mut self, now: Instant, link: Link, code: u16, reconnect: bool) {
         self.end_episode_if_stable(now, &link);
-        let why = self.end_of(now, code, link.since);
+        let why = if is_abnormal(code) && self.life.last_heard() <= self.woke_at {
+            // It did not survive the sleep, however long that took to be found out.
+            RetryCause::Server(Cause::Local)
+        } else {
+            self.end_of(now, code, link.since)
+        };
         if self.can_return()
             && let Some(old) = self.old.take()
         {
@@ -204,6 +212,13 @@ impl Client {
         if !reconnect {
             return self.end(Some(link.attempt));
         }
+        // Whoever hears of the loss finds no other connection in its place.
+        if let Some(old) = self.old.take() {
+            self.outbox.push_back(Command::Abandon {
+                attempt: old.link.attempt,
+            });
+        }
+        self.returning = false;
         self.lost(link.attempt);
         match self.second.take() {
             // The move becomes the way back.
@@ -219,9 +234,10 @@ impl Client {
         self.abandon_others();
     }
 
-    /// Whether the connection before the present one would take over again.
+    /// Whether the connection before the present one would take over again: not one that nothing has been heard on since a
+    /// sleep.
     pub(super) fn can_return(&self) -> bool {
-        self.old.is_some_and(|old| !old.retiring)
+        self.old.is_some_and(|old| !old.retiring && old.heard > self.woke_at)
     }
 
     /// Closes the old connection, or drops it if that was in vain.
@@ -247,6 +263,7 @@ impl Client {
             link,
             deadline: now + self.config.linger,
             retiring: false,
+            heard: self.life.last_heard(),
         });
         let next_link = Link::new(next, now);
         self.announce(now, Some(link.attempt), next_link, next.reason);

@@ -1,6 +1,7 @@
 // The driver: carries out what the core decides, with the platform's sockets, requests and timers, and decides nothing.
 import { Clock } from "./clock.js";
 import type { Answer, Cached, Closure, Face, Settings } from "./core.js";
+import { emptyList, report } from "./errors.js";
 import type { DroppedEntry, Server, ServerStatus } from "./list.js";
 import { type PageNews, watchPage } from "./page.js";
 import { type Arrival, CACHED, FALLBACK, GIVEN, orNull, View } from "./view.js";
@@ -55,6 +56,7 @@ const CLOSE = 6;
 const RECONNECT = 7;
 const MIGRATE = 8;
 const REFRESH = 9;
+const NOT_ASKED = 13;
 const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12 };
 
 // States, as far as they matter here.
@@ -171,12 +173,22 @@ export class Driver {
     );
     this.#view = new View(this.#core, Wasm.words(), settings.opinions);
     try {
-      if (fallback) this.#view.take(this.#clock.now(), FALLBACK, { document: fallback, base: undefined });
+      if (fallback) this.#fallBack(fallback);
       if (fixed !== undefined) this.#take(GIVEN, { document: fixed, base: bases[0] });
       else if (cached) this.#recall(cached);
     } catch (code) {
       this.#core.free();
       throw code;
+    }
+  }
+
+  /** One that cannot be used is told of: a seed may do without it. */
+  #fallBack(document: unknown): void {
+    try {
+      this.#view.take(this.#clock.now(), FALLBACK, { document, base: undefined });
+    } catch (code) {
+      if (code !== "list-empty") throw code;
+      report(emptyList(this.#view.dropped));
     }
   }
 
@@ -387,7 +399,7 @@ export class Driver {
       if (link && socket) face.migrated(socket, link.server, this.#view.moves[rest[0]] as string);
     } else if (kind === 11) {
       // Who could not ask must not take silence for an answer.
-      if (link && socket && !face.beat(socket)) link.heard = performance.now();
+      if (link && socket && !face.beat(socket)) this.#core.tell(this.#clock.now(), NOT_ASKED, id);
     } else if (kind === 12) {
       // It has been replaced: the application's farewell is not for this one.
       if (socket) endSocket(socket, 1000);
@@ -461,7 +473,8 @@ export class Driver {
     const face = this.#face;
     // While it is being prepared, what arrives goes to the application alone.
     socket.onmessage = (event) => {
-      link.heard = event.timeStamp || performance.now();
+      // Not every kind of event has the time of this clock.
+      link.heard = Math.min(event.timeStamp || Infinity, performance.now());
       face.message(event);
     };
     socket.onerror = () => {

@@ -72,3 +72,9 @@ export const asError = (thrown: unknown): EvenkeelError =>
 /** The error of this code, if there is one. */
 export const knownError = (code: string, detail?: unknown): EvenkeelError | undefined =>
   Object.hasOwn(table, code) ? new EvenkeelError(code, detail) : undefined;
+
+/** An exception of the application's: for its console, not for our caller. */
+export const report = (error: unknown): void =>
+  queueMicrotask(() => {
+    throw error;
+  });

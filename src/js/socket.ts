@@ -2,7 +2,7 @@
 import { ListCache } from "./cache.js";
 import type { Answer, Cached, Closure, Face, Load, Parts } from "./core.js";
 import type { Driver } from "./driver.js";
-import { asError, EvenkeelError, emptyList, knownError } from "./errors.js";
+import { asError, EvenkeelError, emptyList, knownError, report } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
 import type { DroppedEntry, Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
@@ -27,23 +27,23 @@ const MIGRATING = 4;
 const CLOSING = 6;
 const CLOSED = 7;
 
-/** An exception of the application's: for its console, not for our caller. */
-const report = (error: unknown): void =>
-  queueMicrotask(() => {
-    throw error;
-  });
-
 /** A function of the application's that must not throw: what it throws is reported, and this is its answer then. */
-const guarded =
-  <A extends unknown[], R>(call: (...given: A) => R, otherwise: R) =>
-  (...given: A): R => {
+function guarded<A extends unknown[], R>(call: (...given: A) => R, otherwise: R): (...given: A) => R {
+  // What fails for every entry of a list is told of once.
+  let told = false;
+  return (...given) => {
     try {
       return call(...given);
     } catch (error) {
-      report(error);
+      if (!told) report(error);
+      told = true;
+      queueMicrotask(() => {
+        told = false;
+      });
       return otherwise;
     }
   };
+}
 
 /** An event handler attribute, as a listener that keeps its place when the handler is replaced. */
 interface Handler extends EventListenerObject {
@@ -292,7 +292,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
 
   /**
    * Brings a list into force that the application has, from a message of its server for instance. Throws an `EvenkeelError`
-   * and keeps the last one if it cannot be used; one that was taken earlier than the one in force is ignored.
+   * and keeps the last one if it cannot be used; one that was taken earlier than the one in force is ignored. As long as the
+   * WebAssembly is loading, it waits, and what is wrong with it is reported as an uncaught error.
    */
   update(list: ListDocument): void {
     if (this.#state >= CLOSING) return;

@@ -59,8 +59,11 @@ export function parseClose(code: unknown, reason: unknown): [number | undefined,
 export const allowing = (
   allow: readonly string[] | ((url: URL) => boolean) | undefined,
 ): ((url: URL) => boolean) | undefined =>
-  typeof allow === "function" || !allow
-    ? allow
-    : ({ hostname, port, protocol }) =>
-        allow.includes(hostname) ||
-        allow.includes(`${hostname}:${port || (/^(wss|https):$/.test(protocol) ? 443 : 80)}`);
+  !allow
+    ? undefined
+    : typeof allow === "function"
+      ? // Neither a promise nor undefined is a yes.
+        (url) => allow(url) === true
+      : ({ hostname, port, protocol }) =>
+          allow.includes(hostname) ||
+          allow.includes(`${hostname}:${port || (/^(wss|https):$/.test(protocol) ? 443 : 80)}`);

@@ -148,7 +148,10 @@ export class View {
     const list = (document ?? {}) as { servers?: unknown; version?: unknown };
     const entries = Array.isArray(document) ? document : list.servers;
     if (!Array.isArray(entries)) throw "list-invalid";
-    const [numbers, text] = flatten(list, entries, base || undefined, this.#opinions);
+    // Fallbacks have an address and nothing else that an opinion could go by.
+    const { allows, rank } = this.#opinions;
+    const opinions = from === FALLBACK ? { allows } : { allows, rank };
+    const [numbers, text] = flatten(list, entries, base || undefined, opinions);
     let inForce: boolean;
     try {
       inForce = this.#core.take(now, from, entries.length, numbers, text, age ?? NaN, maxAge ?? NaN, received);

@@ -180,7 +180,8 @@ impl Core {
             8 => client.handle_migrate(now),
             9 => client.handle_refresh(now),
             10 | 11 => client.handle_network(now, what == 11),
-            _ => client.handle_wake(now),
+            12 => client.handle_wake(now),
+            _ => client.handle_not_asked(attempt),
         }
     }
 

@@ -297,6 +297,8 @@ fn no_order_of_events_breaks_the_rules_and_after_it_the_client_opens() {
             }
             let waited = chaos.all_is_well();
             let state = chaos.watched.client.state();
+            // What has begun comes to its end.
+            chaos.goes_on(secs(60.0));
             let before = chaos.done.len();
             if state != State::Closed {
                 chaos.goes_on(secs(600.0));

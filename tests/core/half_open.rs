@@ -1,7 +1,7 @@
 //! Connections whose peer is gone without a word, and those that only seem so: late timers, sleep, another network.
 
 use evenkeel::cause::Cause;
-use evenkeel::client::{Config, FOREVER, MoveReason, RetryCause, State};
+use evenkeel::client::{AttemptId, Config, FOREVER, MoveReason, RetryCause, State};
 use serde_json::json;
 
 use crate::support::secs;
@@ -226,6 +226,59 @@ fn a_connection_that_died_in_its_sleep_is_nobodys_fault_and_the_way_leads_to_the
         assert_eq!(world.server_of(0), server, "seed {seed}");
         assert!(world.blamed(0).is_empty(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_promise_that_would_take_an_hour_to_check_after_a_sleep_is_no_check() {
+    let config = Config {
+        silence_timeout: Some(secs(3_600.0)),
+        ..Config::default()
+    };
+    let mut world = World::of_three().with_one_like(config, 1);
+    world.sleep(600.0);
+    let woke = world.now;
+    world.run_for(1.2);
+    assert_eq!(world.attempts(0, woke).len(), 1);
+}
+
+#[test]
+fn to_a_connection_that_nothing_was_heard_on_since_a_sleep_there_is_no_return() {
+    let mut world = World::of_three().with_one_like(Config::default(), 1);
+    world.sleep(600.0);
+    let woke = world.now;
+    world.run_for(2.0);
+    let server = world.server_of(0).unwrap();
+    world.kill(server);
+    world.run_for(0.5);
+    assert_eq!(world.count(0, woke, Happened::Moved(MoveReason::Return)), 0);
+    assert!(world.run_until(world.now + 10.0, World::all_open));
+    assert_ne!(world.server_of(0), Some(server));
+}
+
+#[test]
+fn a_ping_that_could_not_be_sent_need_not_be_answered_and_is_no_sign_of_life() {
+    let config = Config {
+        silence_timeout: Some(secs(60.0)),
+        ..with_heartbeat()
+    };
+    let mut world = World::of_three().with_one_like(config, 1);
+    let from = world.now;
+    for server in &mut world.servers {
+        server.frozen = true;
+    }
+    // Every ping fails, once it is due.
+    while world.now < from + 35.0 {
+        world.run_for(0.05);
+        world.tell(0, |client, _| {
+            for attempt in 0..3 {
+                client.handle_not_asked(AttemptId(attempt));
+            }
+        });
+    }
+    assert!(!lost(&world));
+    // Silence accuses from when something was heard last, whatever was tried since.
+    world.run_for(26.0);
+    assert!(lost(&world));
 }
 
 #[test]

@@ -268,8 +268,8 @@ fn to_a_connection_that_has_begun_to_close_there_is_no_return() {
         world.told(0, lost)[..3],
         [
             Happened::State(State::Reconnecting),
-            Happened::Lost { is_final: false },
             Happened::Abandoned,
+            Happened::Lost { is_final: false },
         ]
     );
     assert_eq!(world.clients[0].watched.sockets(), []);

@@ -197,11 +197,10 @@ fn the_state_is_offline_while_there_is_neither_a_connection_nor_a_network() {
 }
 
 #[test]
-fn going_online_ends_the_pauses_of_the_seed() {
-    let wish = Some(1_800.0);
-    for answer in [
-        Answer::Fails(SeedFailure::Unreachable, None),
-        Answer::Fails(SeedFailure::Overloaded, wish),
+fn going_online_ends_the_pauses_of_the_seed_within_a_second_but_not_those_it_asked_for() {
+    for (answer, seconds) in [
+        (Answer::Fails(SeedFailure::Unreachable, None), 1.2),
+        (Answer::Fails(SeedFailure::Overloaded, Some(1_800.0)), 2_700.0),
     ] {
         let mut world = World::of_three();
         world.seeds = vec![answer];
@@ -211,10 +210,38 @@ fn going_online_ends_the_pauses_of_the_seed() {
         world.seeds = vec![Answer::List];
         let from = world.now;
         world.go(true);
-        world.run_for(0.01);
+        assert!(world.run_until(from + seconds, World::all_open), "{answer:?}");
+        assert!(world.now > from + seconds / 10.0 - 1.0, "{answer:?}");
         assert_eq!(world.fetches(0, from).len(), 1, "{answer:?}");
-        assert!(world.run_until(from + 0.2, World::all_open), "{answer:?}");
     }
+}
+
+#[test]
+fn where_the_platform_is_wrong_about_the_network_a_dead_server_is_left_all_the_same() {
+    for seed in 0..20 {
+        let mut world = World::of_three().with_one_settled(seed);
+        world.go(false);
+        let from = world.now;
+        world.kill(world.server_of(0).unwrap());
+        assert!(world.run_until(from + 120.0, World::all_open), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_heartbeat_that_is_never_answered_after_a_sleep_is_nobodys_fault_with_its_defaults() {
+    let config = Config {
+        heartbeat_interval: secs(25.0),
+        heartbeat_timeout: secs(10.0),
+        ..Config::default()
+    };
+    let mut world = World::of_three().with_one_like(config, 1);
+    let from = world.now;
+    for server in &mut world.servers {
+        server.frozen = true;
+    }
+    world.tell(0, |client, now| client.handle_wake(now));
+    world.run_for(11.0);
+    assert_eq!(world.causes(0, from), [LOCAL]);
 }
 
 #[test]

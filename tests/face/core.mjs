@@ -29,7 +29,7 @@ const WORDS = [
 
 const TOLD = [
   ...["start", "dialed", "no credentials", "opened", "prepared", "unprepared", "close", "reconnect", "migrate"],
-  ...["refresh", "offline", "online", "wake"],
+  ...["refresh", "offline", "online", "wake", "not asked"],
 ];
 
 /** What `tell` is called with, by name. */

@@ -467,19 +467,26 @@ test("the ping is sent on the connection that it is for", () => {
   assert.deepEqual(toldOf(made, "beat"), [["beat", wire]]);
 });
 
-test("who could not ask does not take silence for an answer", () => {
+test("the core is told of a ping that could not be sent, and takes it for no sign of life", () => {
   for (const sent of [true, false]) {
     const made = rig({ face: { beat: () => sent } });
     made.opens(1);
-    made.does(says.beat(1));
     made.since();
+    made.does(says.beat(1));
     made.driver.snapshot();
-    const heard = made.since().filter(([what]) => what === "heard");
-    assert.deepEqual(
-      heard.map(([, attempt]) => attempt),
-      sent ? [] : [1],
-    );
+    assert.deepEqual(made.since(), sent ? [] : [told("not asked", 1)]);
   }
+});
+
+test("a time that is not of this clock is no sign of life from the future", () => {
+  const made = rig();
+  const wire = made.opens(1);
+  made.since();
+  wire.onmessage({ data: "x", timeStamp: Date.now(), target: wire });
+  made.driver.snapshot();
+  const [[what, attempt, at]] = made.since();
+  assert.deepEqual([what, attempt], ["heard", 1]);
+  assert.ok(at < 1e10 && Number.isFinite(at));
 });
 
 test("a move that goes on as the way back is the server that is chosen now, unless the loss was final or a move", () => {

@@ -70,6 +70,10 @@ test("an option of the wrong kind is an error that says which would be right", (
     ["log", "function", /function/],
     ["request", "GET", /object or function/],
     ["signal", 5, /object/],
+    ["signal", {}, /AbortSignal/],
+    ["allow", ["https://a.example/x"], /hosts expected/],
+    ["allow", ["*.a.example"], /hosts expected/],
+    ["seedTimeout", "5000", /not "5000"/],
     ["randomSeed", 2 ** 53, /9007199254740991/],
   ];
   for (const [name, value, text] of wrong) {

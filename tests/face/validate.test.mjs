@@ -19,6 +19,14 @@ test("a subprotocol that is no token is a SyntaxError", () => {
   }
 });
 
+test("options in the place of subprotocols, and passwords in URLs, are told of as such", () => {
+  assert.throws(() => parseProtocols({ heartbeat: 1 }), /the third for options/);
+  assert.throws(
+    () => parseUrl("https://me:secret@a.example/"),
+    ({ message }) => message.includes("credentials") && !message.includes("secret"),
+  );
+});
+
 test("a repeated subprotocol is a SyntaxError, whatever its case", () => {
   assert.throws(() => parseProtocols(["echo", "echo"]), syntaxError);
   assert.throws(() => parseProtocols(["echo", "eCho"]), syntaxError);
@@ -69,9 +77,15 @@ test("the port may be told even if it is the one that goes without saying", () =
   }
 });
 
-test("an application's own function is asked as it is; without any, nothing is asked", () => {
-  const own = () => true;
-  assert.equal(allowing(own), own);
+test("an application's own function says yes by true alone; without any, nothing is asked", () => {
+  for (const [answer, allowed] of [
+    [true, true],
+    [false, false],
+    [undefined, false],
+    [Promise.resolve(true), false],
+  ]) {
+    assert.equal(allowing(() => answer)(new URL("ws://a.example")), allowed);
+  }
   assert.equal(allowing(undefined), undefined);
   assert.equal(allowing([])(new URL("ws://a.example")), false, "an empty list of hosts allows none");
 });

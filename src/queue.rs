@@ -19,6 +19,11 @@ const LONGEST_REST: Duration = Duration::from_secs(300.0);
 /// The longest queue of all, and the longest floor. Lower ones never recovered from a blip of slow servers; without one,
 /// users who left for good would be waited for without end.
 const LONGEST: Duration = Duration::from_secs(600.0);
+/// As long as no list can tell, so much of the fleet's users are taken to have been thrown out with us. We see the loss of one
+/// server, and all of them may be gone: who comes back at the pace that one server's users need finds every other server's
+/// users there as well. More than this would hold up those who have lost a large server and nothing else
+/// (`simulation/README.md` has the figures).
+const PRESUMED_LOST: f64 = 0.1;
 /// The shortest floor of those who were sent to the back of the queue.
 const SHORTEST_FLOOR: Duration = Duration::from_secs(20.0);
 /// Bounds of the time that the whole fleet takes to let everyone in.
@@ -105,7 +110,9 @@ impl Episode {
             let failures = f64::from(selector.failures_after_first());
             let unseen = failures / (failures + 1.0) * eligible;
             let gone = self.users_before - selector.listed_users(now);
-            seconds_to_take(selector.memory.lost_users().max(gone) + unseen, list, assessment)
+            let seen = seconds_to_take(selector.memory.lost_users().max(gone) + unseen, list, assessment);
+            let all = seconds_to_take(self.users_before, list, assessment);
+            seen.max(all * PRESUMED_LOST)
         };
         length.max(self.floor).max(SHORTEST).min(LONGEST)
     }
@@ -125,6 +132,19 @@ impl Episode {
             (self.round_wait * 1.5).min(most)
         };
         random.span(self.round_wait / 2.0, self.round_wait)
+    }
+
+    /// How long the servers that are well take to let in all users that the list lacks.
+    pub(crate) fn time_for_missing(&self, selector: &Selector, now: Instant) -> Duration {
+        let missing = self.users_before - selector.listed_users(now);
+        let rate: f64 = selector.in_force().map_or(0.0, |in_force| {
+            let servers = in_force.list.servers().iter();
+            servers
+                .filter(|server| server.offered())
+                .map(|server| server.handshakes_per_second)
+                .sum()
+        });
+        Duration::from_secs(missing.max(0.0) / rate.max(1.0))
     }
 
     /// W_fleet: how long the fleet takes to let in all users there are: those it shows, or those it lacks.

@@ -22,6 +22,9 @@ pub(super) const SOON: Duration = Duration::from_secs(1.0);
 /// The platform's word that there is no network puts an attempt off by no more than this: it is often wrong.
 const OFFLINE_PATIENCE: Duration = Duration::from_secs(30.0);
 
+/// A queue of those who are missing that is longer shows that all servers are busy.
+const CROWDED: Duration = Duration::from_secs(5.0);
+
 /// What a look at the list is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
@@ -31,6 +34,8 @@ pub(super) enum Check {
     Turn,
     /// A pause is over.
     Pause,
+    /// It is about to pass over an overloaded server.
+    Detour,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,13 +82,13 @@ impl Client {
             }
             Phase::Waiting(wait) if now >= wait.until => {
                 let stale = self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now));
-                if matches!(wait.what, WaitFor::Turn | WaitFor::Pause) {
+                if matches!(wait.what, WaitFor::Turn | WaitFor::Pause | WaitFor::Detour) {
                     self.fetch(now);
                 }
                 self.phase = match wait.what {
                     WaitFor::Turn => Phase::Checking(Check::Turn),
                     WaitFor::Pause => Phase::Checking(Check::Pause),
-                    WaitFor::Detour => Phase::Deciding,
+                    WaitFor::Detour => Phase::Checking(Check::Detour),
                     // Nobody knows how long ago it was last looked at.
                     WaitFor::Task | WaitFor::Network if stale => {
                         self.fetch(now);
@@ -210,13 +215,25 @@ impl Client {
     fn go_or_wait_on(&mut self, now: Instant, check: Check, assessment: &mut Assessment) {
         let early = match check {
             Check::Turn => SHORTEST_REFRESH,
-            Check::Queue | Check::Pause => Duration::ZERO,
+            Check::Queue | Check::Pause | Check::Detour => Duration::ZERO,
         };
         if !self.has_list(now) {
             self.phase = Phase::Listing;
-        } else if check == Check::Pause || self.queue(now, false, assessment) <= now + early {
+        } else if check == Check::Detour && self.is_crowded(now) {
+            self.detour_around = None;
+            self.go_to_the_back(now, RetryCause::Server(Cause::Overload));
+        } else if check == Check::Pause || check == Check::Detour || self.queue(now, false, assessment) <= now + early {
             self.phase = Phase::Deciding;
         }
+    }
+
+    /// Whether so many are on their way back that every server is busy, and not just one.
+    fn is_crowded(&self, now: Instant) -> bool {
+        let missing = self
+            .episode
+            .as_ref()
+            .map(|episode| episode.time_for_missing(&self.selector, now));
+        missing.is_some_and(|time| time > CROWDED)
     }
 
     fn decide(&mut self, now: Instant, assessment: &mut Assessment) {

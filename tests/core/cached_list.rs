@@ -278,7 +278,7 @@ fn a_list_of_more_than_a_day_is_not_used_before_the_seeds_have_been_asked() {
 #[test]
 fn a_list_from_an_earlier_visit_is_forgotten_when_a_seed_has_given_one() {
     let mut world = World::of_three();
-    world.servers[CACHED].base_users = 1e6;
+    world.servers[CACHED].base_users = 1e4;
     world.start_with(that_never_polls(), 1);
     world.remember(0, 0.5 * DAY, json!({}));
     world.run_for(1.01 * DAY);

@@ -150,8 +150,8 @@ fn an_overloaded_server_is_passed_over_once_and_the_second_time_it_is_the_back_o
         let second = world.server_of(0).unwrap();
         assert_ne!(second, first, "seed {seed}");
         assert_eq!(excluded(&world, 0), [None, None, None], "overload blames nobody");
-        // No list is asked for on a detour.
-        assert_eq!(world.fetches(0, 60.0), []);
+        // A look at the list, whether it is busy everywhere.
+        assert_eq!(world.fetches(0, 60.0).len(), 1);
 
         world.close_all(second, 1013);
         let again = world.now;

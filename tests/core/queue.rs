@@ -1,6 +1,6 @@
 //! Waiting for one's turn: how long, on which lists, and what when nobody is there to go to.
 
-use evenkeel::cause::SeedFailure;
+use evenkeel::cause::{Cause, SeedFailure};
 use evenkeel::client::{Config, RetryCause, State};
 use evenkeel::selector::Reason;
 use serde_json::{Value, json};
@@ -542,5 +542,58 @@ fn a_short_retry_after_does_not_shorten_the_back_of_the_queue() {
         world.close_all(0, 1013);
         assert!(!world.run_until(70.0, World::all_open), "seed {seed}: came too early");
         assert!(world.run_until(83.0, World::all_open), "seed {seed}: hangs");
+    }
+}
+
+#[test]
+fn before_any_list_can_tell_a_tenth_of_all_are_taken_to_be_on_their_way_back() {
+    let last = |elsewhere: f64| {
+        let mut waits: Vec<f64> = (0..200)
+            .map(|seed| {
+                let mut world = World::of_three();
+                world.servers[1].base_users = elsewhere;
+                world.servers[2].base_users = elsewhere;
+                world.head = json!({ "ttl": 3_600 });
+                world.start(seed);
+                world.run_for(60.0);
+                let (own, from) = (world.server_of(0).unwrap(), world.now);
+                world.seeds = vec![Answer::Nothing];
+                world.kill(own);
+                world.run_for(0.1);
+                world.retries(0, from)[0].1.delay.as_secs()
+            })
+            .collect();
+        waits.sort_by(f64::total_cmp);
+        waits[199]
+    };
+    // One of three, empty itself, is lost: nobody else is seen to be. A tenth of 80,000, half to each at 100 a second, take 40 s.
+    assert!((0.95..=1.0).contains(&last(0.0)), "{}", last(0.0));
+    let long = last(40_000.0);
+    assert!((35.0..=40.1).contains(&long), "{long}");
+}
+
+#[test]
+fn where_all_servers_are_busy_with_those_who_come_back_there_is_no_detour() {
+    for (left, attempts) in [(40_000.0, 1), (0.0, 0)] {
+        let mut world = World::of_three();
+        for server in &mut world.servers {
+            server.base_users = 40_000.0;
+        }
+        world.start(1);
+        world.run_for(60.0);
+        // Another list shows them all gone, or still there.
+        for server in &mut world.servers {
+            server.base_users = left;
+        }
+        let (own, from) = (world.server_of(0).unwrap(), world.now);
+        world.close_all(own, 1013);
+        world.run_for(5.0);
+        assert_eq!(world.attempts(0, from).len(), attempts, "{left}");
+        let causes = world.causes(0, from);
+        assert_eq!(
+            causes,
+            vec![RetryCause::Server(Cause::Overload); 2 - attempts],
+            "{left}"
+        );
     }
 }

@@ -50,7 +50,9 @@ impl Name {
     fn commands(self) -> Result<Vec<Command>> {
         Ok(match self {
             // One by one: together, Cargo would compile what they depend on once more, with the features of all.
-            Self::Native => ["evenkeel", "evenkeel-fleet", "xtask"].map(native).into(),
+            Self::Native => ["evenkeel", "evenkeel-fleet", "evenkeel-simulation", "xtask"]
+                .map(native)
+                .into(),
             Self::Face => vec![in_node("tests/face")?],
             Self::Chromium => vec![in_browser(Browser::Chromium)?],
             Self::Firefox => vec![in_browser(Browser::Firefox)?],

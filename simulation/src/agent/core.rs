@@ -1,0 +1,96 @@
+//! Our own client: the core that ships, and nothing else.
+
+use std::sync::Arc;
+
+use evenkeel::RequestId;
+use evenkeel::cause::is_final;
+use evenkeel::client::{AttemptId, Client, Command, Config, State};
+use evenkeel::decision::Assessment;
+use evenkeel::time::Instant;
+
+use super::{Act, Agent, News};
+
+/// An [`evenkeel::client::Client`].
+#[derive(Debug)]
+pub struct Core(Client);
+
+/// What all of them share.
+#[derive(Debug)]
+pub struct CoreShared {
+    config: Arc<Config>,
+    /// Working space.
+    assessment: Assessment,
+}
+
+impl CoreShared {
+    /// For clients that are set to this.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config: Arc::new(config),
+            assessment: Assessment::default(),
+        }
+    }
+}
+
+impl Agent for Core {
+    type Shared = CoreShared;
+
+    fn new(shared: &CoreShared, random_seed: u64) -> Self {
+        Self(Client::new(shared.config.clone(), random_seed))
+    }
+
+    fn tell(&mut self, _: &mut CoreShared, now: Instant, news: News<'_>) {
+        let client = &mut self.0;
+        match news {
+            News::Start => client.handle_start(),
+            News::List { request, edition } => {
+                client.handle_list(now, RequestId(request), edition.list.clone());
+            }
+            News::ListFailed { request, failure } => {
+                client.handle_list_failed(now, RequestId(request), failure, None);
+            }
+            News::Opened { attempt } => client.handle_open(now, AttemptId(attempt)),
+            News::Closed { attempt, code } => client.handle_closed(now, AttemptId(attempt), code, !is_final(code)),
+            News::Tick => {}
+        }
+    }
+
+    fn act(&mut self, shared: &mut CoreShared, now: Instant) -> Option<Act> {
+        loop {
+            match self.0.poll(now, &mut shared.assessment)? {
+                Command::Fetch { request, .. } => return Some(Act::Fetch { request: request.0 }),
+                Command::Connect { attempt, decision, .. } => {
+                    let list = &self.0.selector().in_force()?.list;
+                    // The id of a server is its position in the world (`crate::seed`).
+                    let server = list.servers().get(decision.server)?.id.parse().ok()?;
+                    return Some(Act::Connect {
+                        attempt: attempt.0,
+                        server,
+                    });
+                }
+                Command::Prepare { attempt } => self.0.handle_prepared(now, attempt),
+                Command::Close { attempt } | Command::Retire { attempt } => {
+                    return Some(Act::Close { attempt: attempt.0 });
+                }
+                Command::Abandon { attempt } => return Some(Act::Abandon { attempt: attempt.0 }),
+                Command::Migrated { .. } | Command::Lost { moved: Some(_), .. } => return Some(Act::Move),
+                // Late answers are ignored by the core itself; the rest is for applications.
+                Command::CancelFetch { .. }
+                | Command::State(_)
+                | Command::Resort { .. }
+                | Command::Opened { .. }
+                | Command::Beat { .. }
+                | Command::Lost { .. }
+                | Command::Retry(_) => {}
+            }
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.0.poll_timeout().unwrap_or(Instant::NEVER)
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.0.state(), State::Open | State::Migrating)
+    }
+}

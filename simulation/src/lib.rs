@@ -1,0 +1,30 @@
+//! Fleets of up to a million clients in virtual time, each of them the core that ships.
+//!
+//! **A plan** ([`plan::Plan`]) says which servers there are, how many clients come, and what happens to them when. The
+//! scenarios by name ([`scenario`]) are plans; a file can hold one too.
+//!
+//! **The world** ([`world::World`]) carries it out: servers that serve handshakes one after the other, a seed that lists
+//! them every so often and notices deaths late, caches that age the list, and clients. It is one thread and one queue of
+//! events ([`timeline`]); the same plan, policy and random seed give the same figures to the last bit. Several seeds run
+//! side by side ([`runs`]).
+//!
+//! **The clients** are [`agent::Core`], the very `evenkeel::client::Client` that ships, or [`agent::Rival`], which acts by
+//! one of the rules it is compared with ([`rival`], [`rivals`]). The world does not know which.
+//!
+//! **The figures** ([`figures::Figures`]) are what the targets ([`targets`]) are stated in.
+
+pub mod agent;
+pub mod figures;
+pub mod plan;
+pub mod plot;
+pub mod policy;
+pub mod report;
+pub mod rival;
+pub mod rivals;
+pub mod runs;
+pub mod scenario;
+mod seed;
+mod server;
+pub mod targets;
+pub mod timeline;
+pub mod world;

@@ -1,0 +1,320 @@
+//! `npm run simulate`: a fleet under a scenario.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Parser;
+use evenkeel_simulation::figures::Course;
+use evenkeel_simulation::plan::Plan;
+use evenkeel_simulation::policy::{OURS, Policy};
+use evenkeel_simulation::runs::Run;
+use evenkeel_simulation::scenario::{self, Settings};
+use evenkeel_simulation::targets::{self, CASES};
+use evenkeel_simulation::{plot, report, runs};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Of the progress bar, by run.
+const STEPS: u64 = 1_000;
+/// In the table of targets: what they do is known well enough, and theirs are most of the runs.
+const SEEDS_OF_RIVALS: usize = 3;
+
+/// Simulates fleets of clients, each of them the core that ships.
+#[derive(Parser)]
+#[command(name = "evenkeel-simulation", after_help = help())]
+struct Arguments {
+    /// The scenario; several with commas, or `all`
+    #[arg(long, required_unless_present_any = ["config", "targets", "plots"], value_delimiter = ',')]
+    scenario: Vec<String>,
+    /// A fleet and events of one's own, in place of a scenario (config.schema.json describes the file)
+    #[arg(long, conflicts_with = "scenario", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// By whose rules: `evenkeel`, or those of others: CHOICE, LAW or CHOICE+LAW; several with commas
+    #[arg(long, default_value = OURS, value_delimiter = ',')]
+    policy: Vec<String>,
+    /// The first random seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// So many random seeds, one after the other from the first
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Runs at a time; default: as many as there are processors
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Clients
+    #[arg(long)]
+    clients: Option<u32>,
+    /// Servers (where there are two groups: of the preferred one)
+    #[arg(long)]
+    servers: Option<usize>,
+    /// A list is made so often, in seconds
+    #[arg(long)]
+    refresh: Option<f64>,
+    /// The seed notices a death or a return after so many seconds
+    #[arg(long)]
+    detection: Option<f64>,
+    /// The list's ttl in seconds
+    #[arg(long)]
+    ttl: Option<f64>,
+    /// Caches make the list so much older, in seconds
+    #[arg(long)]
+    age: Option<f64>,
+    /// Clients over capacity
+    #[arg(long)]
+    utilisation: Option<f64>,
+    /// Handshakes a second that a server can serve
+    #[arg(long)]
+    rate: Option<f64>,
+    /// The list tells that rate
+    #[arg(long)]
+    rate_told: bool,
+    /// Handshakes that may wait at a server; default: any number
+    #[arg(long)]
+    queue: Option<u32>,
+    /// The list gives no capacities
+    #[arg(long)]
+    capacity_untold: bool,
+    /// The mean stay of a client, in seconds (where clients come and go)
+    #[arg(long)]
+    stay: Option<f64>,
+    /// A connected client asks for the list so often, in seconds (`inf`: never)
+    #[arg(long)]
+    poll: Option<f64>,
+    /// Clients do not rebalance
+    #[arg(long)]
+    no_rebalance: bool,
+    /// What goes down stays down so long, in seconds
+    #[arg(long)]
+    down: Option<f64>,
+    /// The run ends so long after the event, in seconds
+    #[arg(long)]
+    after: Option<f64>,
+    /// Prints the results as JSON
+    #[arg(long)]
+    json: bool,
+    /// Draws the course of the first seed, policies side by side (one scenario)
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Everything that the core has to reach, as a table (with --seeds, the mean and its 95 % interval)
+    #[arg(long, conflicts_with_all = ["scenario", "config"])]
+    targets: bool,
+    /// Draws the main scenarios, ours beside the best other rule
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["scenario", "config", "targets"])]
+    plots: Option<PathBuf>,
+}
+
+fn help() -> String {
+    let scenarios = scenario::ALL.iter();
+    let lines: Vec<_> = scenarios.map(|it| format!("  {:<18}{}", it.name, it.about)).collect();
+    format!("Scenarios:\n{}", lines.join("\n"))
+}
+
+impl Arguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            clients: self.clients,
+            servers: self.servers,
+            refresh: self.refresh,
+            detection: self.detection,
+            ttl: self.ttl,
+            age: self.age,
+            utilisation: self.utilisation,
+            rate: self.rate,
+            rate_told: self.rate_told,
+            queue: self.queue,
+            capacity_untold: self.capacity_untold,
+            stay: self.stay,
+            poll: self.poll,
+            no_rebalance: self.no_rebalance,
+            down: self.down,
+            after: self.after,
+        }
+    }
+
+    /// What is to be run, by name.
+    fn plans(&self) -> Result<Vec<(String, Plan)>> {
+        let settings = self.settings();
+        if let Some(file) = &self.config {
+            if settings != Settings::default() {
+                bail!(
+                    "with --config the file says what is simulated: only --seed, --seeds, --policy and the output can be set beside it"
+                );
+            }
+            return Ok(vec![(file.display().to_string(), Plan::read(file)?)]);
+        }
+        if settings.servers == Some(0) || settings.clients == Some(0) {
+            bail!("there has to be a server and a client");
+        }
+        if settings.utilisation.is_some_and(|it| !(it > 0.0 && it.is_finite())) {
+            bail!("--utilisation has to be above 0");
+        }
+        let every = self.scenario.iter().any(|name| name == "all");
+        let names: Vec<&str> = if every {
+            scenario::ALL.iter().map(|scenario| scenario.name).collect()
+        } else {
+            self.scenario.iter().map(String::as_str).collect()
+        };
+        let plan = |name: &str| {
+            let scenario = scenario::find(name).with_context(|| format!("no scenario `{name}`; {}", help()))?;
+            let plan = scenario.plan(&settings);
+            plan.check()?;
+            Ok((name.to_owned(), plan))
+        };
+        names.into_iter().map(plan).collect()
+    }
+}
+
+/// What is run one after the other, and shown to be under way.
+struct Runner {
+    seeds: Vec<u64>,
+    jobs: Option<usize>,
+    bar: ProgressBar,
+}
+
+impl Runner {
+    fn new(arguments: &Arguments, steps: usize) -> Result<Self> {
+        let bar = if std::io::stderr().is_terminal() {
+            ProgressBar::new((steps * arguments.seeds as usize) as u64 * STEPS)
+        } else {
+            ProgressBar::hidden()
+        };
+        bar.set_style(ProgressStyle::with_template(
+            "{msg:32} {wide_bar} {percent:>3} % {eta}",
+        )?);
+        Ok(Self {
+            seeds: (0..arguments.seeds).map(|n| arguments.seed.wrapping_add(n)).collect(),
+            jobs: arguments.jobs,
+            bar,
+        })
+    }
+
+    fn run(&self, name: &str, plan: &Plan, policy: &str, seeds: usize, record: bool) -> Result<Vec<Run>> {
+        let seeds = &self.seeds[..seeds.min(self.seeds.len())];
+        let rules = Policy::named(policy)?;
+        self.bar.set_message(format!("{name} {policy}"));
+        let before = self.bar.position();
+        let done = Mutex::new(0.0);
+        let progress = |part: f64| {
+            if let Ok(mut done) = done.lock() {
+                *done += part * STEPS as f64;
+                self.bar.set_position(before + *done as u64);
+            }
+        };
+        Ok(runs::run(plan, rules, seeds, self.jobs, record, &progress))
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.targets {
+        check_targets(&arguments)
+    } else if let Some(folder) = &arguments.plots {
+        draw_all(&arguments, folder)
+    } else {
+        simulate(&arguments)
+    }
+}
+
+fn simulate(arguments: &Arguments) -> Result<()> {
+    let plans = arguments.plans()?;
+    for policy in &arguments.policy {
+        Policy::named(policy)?;
+    }
+    if arguments.plot.is_some() && plans.len() > 1 {
+        bail!("--plot draws one scenario");
+    }
+    let runner = Runner::new(arguments, plans.len() * arguments.policy.len())?;
+    let mut results = Vec::new();
+    let mut drawn = Vec::new();
+    for (name, plan) in &plans {
+        for policy in &arguments.policy {
+            let mut runs = runner.run(name, plan, policy, usize::MAX, arguments.plot.is_some())?;
+            let of_plan = report::results(name, policy, plan, &runs);
+            let course = runs.first_mut().and_then(|run| run.outcome.course.take());
+            drawn.extend(course.map(|course| (format!("{name}, {policy}"), course)));
+            if !arguments.json
+                && let Some(last) = of_plan.last()
+            {
+                runner.bar.suspend(|| println!("{}", report::table(last)));
+            }
+            results.extend(of_plan);
+        }
+    }
+    runner.bar.finish_and_clear();
+    if let Some(file) = &arguments.plot {
+        draw(&drawn, file)?;
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&results)?);
+    }
+    Ok(())
+}
+
+fn draw(drawn: &[(String, Course)], file: &Path) -> Result<()> {
+    let courses: Vec<_> = drawn.iter().map(|(title, course)| (title.clone(), course)).collect();
+    plot::draw(&courses, file)
+}
+
+fn check_targets(arguments: &Arguments) -> Result<()> {
+    let settings = arguments.settings();
+    if settings != Settings::default() {
+        bail!("--targets has settings of its own: only --seed, --seeds, --jobs and --json can be set beside it");
+    }
+    let runner = Runner::new(arguments, CASES.len())?;
+    let of_rivals: usize = CASES.iter().map(|case| case.rivals.len()).sum();
+    let of_rivals = of_rivals * runner.seeds.len().min(SEEDS_OF_RIVALS);
+    runner.bar.inc_length(of_rivals as u64 * STEPS);
+    let mut all = Vec::new();
+    if !arguments.json {
+        print!("{}", targets::HEAD);
+    }
+    for case in &CASES {
+        let plan = scenario::find(case.scenario).map(|it| it.plan(&case.settings()));
+        let plan = plan.with_context(|| format!("no scenario `{}`", case.scenario))?;
+        let mut results = Vec::new();
+        for policy in [OURS].iter().chain(case.rivals) {
+            let seeds = if *policy == OURS { usize::MAX } else { SEEDS_OF_RIVALS };
+            let runs = runner.run(case.scenario, &plan, policy, seeds, false)?;
+            results.extend(report::results(case.about, policy, &plan, &runs).pop());
+        }
+        if !arguments.json {
+            runner.bar.suspend(|| print!("{}", targets::rows(case, &results)));
+        }
+        all.extend(results);
+    }
+    runner.bar.finish_and_clear();
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&all)?);
+    }
+    Ok(())
+}
+
+/// The main scenarios, and the rule that ours is drawn beside.
+const PLOTS: [(&str, &str); 7] = [
+    ("flash", "two-choices"),
+    ("crash", "two-choices+partysocket"),
+    ("rolling", "two-choices"),
+    ("join", "zookeeper"),
+    ("blip", "two-choices+grpc"),
+    ("group", "failover+partysocket"),
+    ("overload", "envoy"),
+];
+
+fn draw_all(arguments: &Arguments, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let runner = Runner::new(arguments, 2 * PLOTS.len())?;
+    for (name, rival) in PLOTS {
+        let plan = scenario::find(name).map(|it| it.plan(&arguments.settings()));
+        let plan = plan.with_context(|| format!("no scenario `{name}`"))?;
+        let mut drawn = Vec::new();
+        for policy in [OURS, rival] {
+            let mut runs = runner.run(name, &plan, policy, 1, true)?;
+            let course = runs.first_mut().and_then(|run| run.outcome.course.take());
+            drawn.extend(course.map(|course| (format!("{name}, {policy}"), course)));
+        }
+        draw(&drawn, &folder.join(format!("{name}.svg")))?;
+    }
+    runner.bar.finish_and_clear();
+    Ok(())
+}

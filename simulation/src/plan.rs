@@ -1,0 +1,444 @@
+//! What is simulated: a fleet, its clients, and what happens to them. The built-in scenarios are plans, and `--config`
+//! reads one from a file (`config.schema.json` is its schema).
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// The most servers of a fleet: what a list may have.
+pub const MAX_SERVERS: usize = 10_000;
+/// The most clients of a run.
+pub const MAX_CLIENTS: u32 = 4_000_000;
+/// The longest run, in virtual seconds: ten days.
+pub const MAX_SECONDS: f64 = 864_000.0;
+
+/// A fleet, its clients, and what happens to them. Times are virtual seconds since the start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// The servers, kind by kind. A server is named by its position, kinds counted on.
+    pub fleet: Vec<ServerKind>,
+    /// The seed and the caches before it.
+    #[serde(default)]
+    pub seed: Seed,
+    /// Those who are there from the start: they arrive, evenly, within `warmUp.arriveWithin`.
+    #[serde(default)]
+    pub clients: u32,
+    /// How the run begins.
+    #[serde(default)]
+    pub warm_up: WarmUp,
+    /// The mean stay of a client in seconds (exponential); each who leaves is replaced by a Poisson stream of newcomers of
+    /// the same rate. `null`: nobody leaves.
+    #[serde(default)]
+    pub mean_stay: Option<f64>,
+    /// What happens, in any order.
+    #[serde(default)]
+    pub events: Vec<Step>,
+    /// Figures count from here on.
+    #[serde(default)]
+    pub measure_from: f64,
+    /// The end.
+    pub end: f64,
+    /// How often the figures are taken, in seconds.
+    #[serde(default = "one")]
+    pub sample_every: f64,
+    /// What our own clients are set to.
+    #[serde(default)]
+    pub client: ClientConfig,
+    /// One way through the network, in seconds.
+    #[serde(default = "latency")]
+    pub latency: f64,
+}
+
+/// Servers that are alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServerKind {
+    /// How many.
+    #[serde(default = "one_server")]
+    pub count: usize,
+    /// The users that fill one.
+    pub capacity: f64,
+    /// The list does not say the capacity.
+    #[serde(default)]
+    pub capacity_untold: bool,
+    /// Its priority group: lower is preferred.
+    #[serde(default)]
+    pub group: u16,
+    /// The handshakes a second that one can serve.
+    #[serde(default = "handshakes")]
+    pub rate: f64,
+    /// The list says the rate (`connectRate`).
+    #[serde(default)]
+    pub rate_told: bool,
+    /// The handshakes that may wait for their turn; further ones are refused. `null`: any number.
+    #[serde(default)]
+    pub queue: Option<u32>,
+    /// It joins the fleet later, by an event; until then it is neither up nor listed.
+    #[serde(default)]
+    pub joins: bool,
+}
+
+/// The seed and the caches before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Seed {
+    /// A list is made so often, in seconds.
+    pub refresh: f64,
+    /// A death or a return is noticed after so many seconds, and shows in the next list.
+    pub detection: f64,
+    /// The list's `ttl` in seconds; `null`: as `refresh`, within 1 and 3600.
+    pub ttl: Option<f64>,
+    /// How old the caches before the seed let a list become beyond that, in seconds. The clients are spread over them.
+    pub cache_ages: Vec<f64>,
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self {
+            refresh: 10.0,
+            detection: 3.0,
+            ttl: None,
+            cache_ages: vec![0.0],
+        }
+    }
+}
+
+/// How a run begins: until `until` every server serves any number of handshakes a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct WarmUp {
+    /// The first clients arrive within so many seconds.
+    pub arrive_within: f64,
+    /// Until then.
+    pub until: f64,
+}
+
+/// What our own clients are set to, where it differs from the core's defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ClientConfig {
+    /// How often a connected client asks for the list, in seconds (± 20 %); `null`: never.
+    pub poll: Option<f64>,
+    /// Back to better groups when they have room again.
+    pub failback: bool,
+    /// Help an uneven group to even out.
+    pub rebalance: bool,
+    /// How long an attempt may take to open, in seconds.
+    pub connect_timeout: f64,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            poll: Some(60.0),
+            failback: true,
+            rebalance: true,
+            connect_timeout: 10.0,
+        }
+    }
+}
+
+/// Something that happens at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// When.
+    pub at: f64,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What can happen. Its name in a file is the value of `do`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum What {
+    /// Servers die: their connections end without a close frame, and attempts are refused.
+    Kill {
+        /// Which.
+        servers: Vec<usize>,
+        /// Attempts are not refused: nothing answers.
+        #[serde(default)]
+        silent: bool,
+    },
+    /// Dead servers are back.
+    Revive {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// Servers lose all their connections, and stay up.
+    Blip {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// The list asks the clients of servers to leave.
+    Drain {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// It does not any more.
+    Undrain {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// Servers that were to join do.
+    Join {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// Servers take every connection, and close it after so many seconds, with this code.
+    Drop {
+        /// Which.
+        servers: Vec<usize>,
+        /// Seconds.
+        after: f64,
+        /// The close code.
+        #[serde(default = "internal_error")]
+        code: u16,
+    },
+    /// They do not any more.
+    Accept {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// The list lies about servers, whatever is true.
+    Lie {
+        /// Which.
+        servers: Vec<usize>,
+        /// The users that it shows; `null`: the truth.
+        #[serde(default)]
+        users: Option<f64>,
+        /// The availability that it shows; `null`: the truth.
+        #[serde(default)]
+        available: Option<bool>,
+    },
+    /// Servers serve another number of handshakes a second.
+    Rate {
+        /// Which.
+        servers: Vec<usize>,
+        /// Handshakes a second.
+        rate: f64,
+    },
+    /// More clients arrive.
+    Arrive {
+        /// How many.
+        clients: u32,
+        /// Within so many seconds, evenly.
+        within: f64,
+    },
+    /// The seed does not answer.
+    SeedDown,
+    /// It does again.
+    SeedUp,
+    /// This part of the clients receives garbage for lists from now on: half of them no list at all, half of them one with
+    /// entries that lie, repeat each other or say nothing.
+    Garbage {
+        /// The part, 0 to 1.
+        part: f64,
+    },
+}
+
+impl What {
+    /// The servers that it happens to.
+    pub fn servers(&self) -> &[usize] {
+        match self {
+            Self::Kill { servers, .. }
+            | Self::Revive { servers }
+            | Self::Blip { servers }
+            | Self::Drain { servers }
+            | Self::Undrain { servers }
+            | Self::Join { servers }
+            | Self::Drop { servers, .. }
+            | Self::Accept { servers }
+            | Self::Lie { servers, .. }
+            | Self::Rate { servers, .. } => servers,
+            Self::Arrive { .. } | Self::SeedDown | Self::SeedUp | Self::Garbage { .. } => &[],
+        }
+    }
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn one_server() -> usize {
+    1
+}
+
+fn latency() -> f64 {
+    0.02
+}
+
+fn handshakes() -> f64 {
+    200.0
+}
+
+fn internal_error() -> u16 {
+    1011
+}
+
+/// Why there is nothing to simulate.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not of the form that `config.schema.json` describes.
+    #[error("{path}: at `{at}`: {source}")]
+    Malformed {
+        /// The file.
+        path: String,
+        /// Where in it.
+        at: String,
+        /// What is wrong there.
+        source: serde_json::Error,
+    },
+    /// A value that makes no sense.
+    #[error("`{field}` {problem}")]
+    Invalid {
+        /// Where.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Plan {
+    /// Reads a plan from a file.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`], with the place in the file.
+    pub fn read(path: &Path) -> Result<Self, PlanError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| PlanError::Unreadable {
+            path: name.clone(),
+            source,
+        })?;
+        Self::parse(&name, &text)
+    }
+
+    /// The same from its text.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn parse(name: &str, text: &str) -> Result<Self, PlanError> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let plan: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| PlanError::Malformed {
+            path: name.to_owned(),
+            at: error.path().to_string(),
+            source: error.into_inner(),
+        })?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The number of servers.
+    pub fn servers(&self) -> usize {
+        self.fleet.iter().map(|kind| kind.count).sum()
+    }
+
+    /// All clients that ever are there at a time, if nobody leaves.
+    pub fn all_clients(&self) -> u32 {
+        let more = self.events.iter().map(|step| match step.what {
+            What::Arrive { clients, .. } => clients,
+            _ => 0,
+        });
+        more.fold(self.clients, u32::saturating_add)
+    }
+
+    /// Whether it can be simulated.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Invalid`] for the first value that makes no sense.
+    pub fn check(&self) -> Result<(), PlanError> {
+        let servers = self.servers();
+        require(
+            (1..=MAX_SERVERS).contains(&servers),
+            "fleet",
+            &format!("has {servers} servers: 1 to {MAX_SERVERS} are possible"),
+        )?;
+        let clients = self.all_clients();
+        require(
+            (1..=MAX_CLIENTS).contains(&clients),
+            "clients",
+            &format!("come to {clients}, with those who arrive later: 1 to {MAX_CLIENTS} are possible"),
+        )?;
+        for (at, kind) in self.fleet.iter().enumerate() {
+            let field = |name: &str| format!("fleet[{at}].{name}");
+            within(&field("capacity"), kind.capacity, 1e-6, 1e12)?;
+            within(&field("rate"), kind.rate, 1e-3, 1e6)?;
+            require(kind.group <= 255, &field("group"), "is above 255")?;
+        }
+        require(
+            self.fleet.iter().any(|kind| !kind.joins && kind.count > 0),
+            "fleet",
+            "has no server from the start: all of them join later",
+        )?;
+        within("seed.refresh", self.seed.refresh, 0.001, MAX_SECONDS)?;
+        within("seed.detection", self.seed.detection, 0.0, MAX_SECONDS)?;
+        if let Some(ttl) = self.seed.ttl {
+            within("seed.ttl", ttl, 1.0, 3_600.0)?;
+        }
+        require(
+            (1..=64).contains(&self.seed.cache_ages.len()),
+            "seed.cacheAges",
+            "has to have 1 to 64 ages",
+        )?;
+        for &age in &self.seed.cache_ages {
+            within("seed.cacheAges", age, 0.0, 86_400.0)?;
+        }
+        within("end", self.end, 0.001, MAX_SECONDS)?;
+        within("measureFrom", self.measure_from, 0.0, self.end)?;
+        within("sampleEvery", self.sample_every, 0.001, self.end)?;
+        within("latency", self.latency, 1e-6, 10.0)?;
+        within("warmUp.arriveWithin", self.warm_up.arrive_within, 0.0, self.end)?;
+        within("warmUp.until", self.warm_up.until, 0.0, self.end)?;
+        within("client.connectTimeout", self.client.connect_timeout, 0.001, 3_600.0)?;
+        if let Some(poll) = self.client.poll {
+            within("client.poll", poll, 0.1, MAX_SECONDS)?;
+        }
+        if let Some(stay) = self.mean_stay {
+            within("meanStay", stay, 1.0, MAX_SECONDS)?;
+        }
+        for (n, step) in self.events.iter().enumerate() {
+            let field = |name: &str| format!("events[{n}].{name}");
+            within(&field("at"), step.at, 0.0, self.end)?;
+            if let Some(server) = step.what.servers().iter().find(|&&server| server >= servers) {
+                let problem = format!("names server {server}, but the fleet has {servers}, counted from 0");
+                require(false, &field("servers"), &problem)?;
+            }
+            match step.what {
+                What::Drop { after, .. } => within(&field("after"), after, 0.0, MAX_SECONDS)?,
+                What::Rate { rate, .. } => within(&field("rate"), rate, 1e-3, 1e6)?,
+                What::Arrive { within: span, .. } => within(&field("within"), span, 0.0, MAX_SECONDS)?,
+                What::Garbage { part } => within(&field("part"), part, 0.0, 1.0)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn require(holds: bool, field: &str, problem: &str) -> Result<(), PlanError> {
+    if holds {
+        return Ok(());
+    }
+    Err(PlanError::Invalid {
+        field: field.to_owned(),
+        problem: problem.to_owned(),
+    })
+}
+
+fn within(field: &str, value: f64, least: f64, most: f64) -> Result<(), PlanError> {
+    let problem = format!("is {value}: {least} to {most} are possible");
+    require((least..=most).contains(&value), field, &problem)
+}

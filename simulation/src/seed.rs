@@ -1,0 +1,240 @@
+//! The seed, and the caches before it: a list is read once when it is made, and once more for each instant at which
+//! clients receive it (its age is another one then); all who receive it at that instant share it.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use evenkeel::list::ServerList;
+use evenkeel::list::read::{Address, Entry, Envelope, Header, Scalar, read};
+use evenkeel::time::Duration;
+
+use crate::agent::Edition;
+use crate::plan;
+use crate::rival::Listed;
+use crate::server::Server;
+
+/// How long an unavailable server is listed with its last count; then it is listed as empty.
+const COUNTED_FOR: f64 = 60.0;
+
+/// A list as it was made.
+#[derive(Debug)]
+struct Made {
+    at: f64,
+    list: ServerList,
+    listed: Arc<[Listed]>,
+    /// What those receive who are sent garbage.
+    garbage: Option<ServerList>,
+}
+
+/// What a cache last gave out.
+#[derive(Debug, Default)]
+struct Given {
+    instant: f64,
+    edition: Option<Arc<Edition>>,
+}
+
+/// The seed and its caches.
+#[derive(Debug)]
+pub(crate) struct Seed {
+    ages: Vec<f64>,
+    ttl: f64,
+    made: VecDeque<Made>,
+    /// By cache, and behind these what is given to those who are sent garbage.
+    given: Vec<Given>,
+    /// It answers.
+    pub(crate) up: bool,
+    /// The part of the clients that is sent garbage.
+    pub(crate) garbage: f64,
+}
+
+impl Seed {
+    pub(crate) fn new(plan: &plan::Seed) -> Self {
+        Self {
+            ages: plan.cache_ages.clone(),
+            ttl: plan.ttl.unwrap_or(plan.refresh).clamp(1.0, 3_600.0),
+            made: VecDeque::new(),
+            given: (0..=plan.cache_ages.len()).map(|_| Given::default()).collect(),
+            up: true,
+            garbage: 0.0,
+        }
+    }
+
+    /// Makes a list of how the servers are known to be.
+    pub(crate) fn publish(&mut self, now: f64, servers: &[Server]) {
+        let Some(list) = list_of(
+            self.ttl,
+            &mut servers.iter().enumerate().filter_map(|(n, it)| entry(n, it, now)),
+        ) else {
+            return;
+        };
+        let garbage = (self.garbage > 0.0)
+            .then(|| {
+                let entries = servers
+                    .iter()
+                    .enumerate()
+                    .map(|(n, server)| garbage_entry(n, server, now));
+                list_of(self.ttl, &mut entries.collect::<Vec<_>>().into_iter())
+            })
+            .flatten();
+        // What a rival sees is what the core made of the entries, so that all know the same.
+        let listed = servers.iter().enumerate().map(|(n, _)| {
+            let known = list.find(&n.to_string());
+            known.map_or(UNLISTED, |known| Listed {
+                available: known.available,
+                draining: known.draining,
+                users: known.users,
+                capacity: known.capacity,
+                weight: known.capacity,
+                priority: known.priority,
+            })
+        });
+        self.made.push_back(Made {
+            at: now,
+            listed: listed.collect(),
+            list,
+            garbage,
+        });
+        // Of those that are old enough for the slowest cache, the newest is all that is needed.
+        let oldest = self.ages.iter().fold(0.0, |one, &other| f64::max(one, other));
+        while self.made.get(1).is_some_and(|second| second.at <= now - oldest) {
+            self.made.pop_front();
+        }
+    }
+
+    /// What this client receives now, by its place among all; `None`: no usable list.
+    pub(crate) fn edition(&mut self, now: f64, client: u32) -> Option<Arc<Edition>> {
+        // Spread evenly and independently of everything else: the golden ratio's multiples.
+        let lot = (f64::from(client) * 0.618_033_988_749_894_9).fract();
+        let garbage = lot < self.garbage;
+        if garbage && lot < self.garbage / 2.0 {
+            return None;
+        }
+        let cache = client as usize % self.ages.len();
+        let slot = if garbage { self.ages.len() } else { cache };
+        let given = &mut self.given[slot];
+        if given.instant == now
+            && let Some(edition) = &given.edition
+        {
+            return Some(edition.clone());
+        }
+        let newest = now - if garbage { 0.0 } else { self.ages[cache] };
+        let old_enough = self.made.iter().rev().find(|made| made.at <= newest);
+        let made = old_enough.or(self.made.front())?;
+        let mut list = made.garbage.as_ref().filter(|_| garbage).unwrap_or(&made.list).clone();
+        list.age = Some(Duration::from_secs(now - made.at));
+        let edition = Arc::new(Edition {
+            list: Arc::new(list),
+            listed: made.listed.clone(),
+            made: made.at,
+        });
+        *given = Given {
+            instant: now,
+            edition: Some(edition.clone()),
+        };
+        Some(edition)
+    }
+}
+
+const UNLISTED: Listed = Listed {
+    available: false,
+    draining: false,
+    users: 0.0,
+    capacity: 1.0,
+    weight: 1.0,
+    priority: 0,
+};
+
+fn list_of(ttl: f64, entries: &mut dyn Iterator<Item = Owned>) -> Option<ServerList> {
+    let entries: Vec<Owned> = entries.collect();
+    let header = Header {
+        version: Scalar::Absent,
+        age: Scalar::Absent,
+        ttl: Scalar::Number(ttl),
+        retry_after: Scalar::Absent,
+        heartbeat: Scalar::Absent,
+    };
+    let length = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+    let entries = entries.iter().map(|entry| Some(entry.as_written()));
+    read(header, length, entries, Envelope::default())
+        .ok()
+        .map(|(list, _)| list)
+}
+
+/// An entry with its own strings.
+struct Owned {
+    id: String,
+    url: Option<String>,
+    available: bool,
+    draining: bool,
+    users: f64,
+    priority: f64,
+    capacity: Option<f64>,
+    connect_rate: Option<f64>,
+}
+
+impl Owned {
+    fn as_written(&self) -> Entry<'_> {
+        let number = |value: Option<f64>| value.map_or(Scalar::Absent, Scalar::Number);
+        Entry {
+            url: match &self.url {
+                Some(url) => Address::Absolute(Cow::Borrowed(url)),
+                None => Address::Missing,
+            },
+            id: Scalar::Text(&self.id),
+            available: Scalar::Bool(self.available),
+            users: Scalar::Number(self.users),
+            priority: Scalar::Number(self.priority),
+            capacity: number(self.capacity),
+            weight: Scalar::Absent,
+            draining: Scalar::Bool(self.draining),
+            connect_rate: number(self.connect_rate),
+            rank: Scalar::Absent,
+        }
+    }
+}
+
+fn entry(position: usize, server: &Server, now: f64) -> Option<Owned> {
+    if !server.listed {
+        return None;
+    }
+    let counted = if server.up {
+        f64::from(server.users)
+    } else if server.noticed_up || now - server.noticed_at < COUNTED_FOR {
+        server.users_at_death
+    } else {
+        0.0
+    };
+    Some(Owned {
+        id: position.to_string(),
+        url: Some(format!("wss://s{position}.example/")),
+        available: server.lie_available.unwrap_or(server.noticed_up),
+        draining: server.draining,
+        users: server.lie_users.unwrap_or(counted),
+        priority: f64::from(server.group),
+        capacity: (!server.capacity_untold).then_some(server.capacity),
+        connect_rate: server.rate_told.then_some(server.rate),
+    })
+}
+
+/// Of every four entries one is right, one lies, one is of no group, and one is no server.
+fn garbage_entry(position: usize, server: &Server, now: f64) -> Owned {
+    let right = entry(position, server, now);
+    let mut made_up = right.unwrap_or_else(|| Owned {
+        id: position.to_string(),
+        url: None,
+        available: true,
+        draining: false,
+        users: f64::NAN,
+        priority: -1.0,
+        capacity: None,
+        connect_rate: None,
+    });
+    match position % 4 {
+        1 => (made_up.users, made_up.capacity) = (-7.0, Some(f64::INFINITY)),
+        2 => (made_up.priority, made_up.connect_rate) = (0.5, Some(f64::NAN)),
+        3 => made_up.url = None,
+        _ => {}
+    }
+    made_up
+}

@@ -96,9 +96,9 @@ struct Arguments {
     /// Draws the course of the first seed, policies side by side (one scenario)
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    /// Everything that the core has to reach, as a table (with --seeds, the mean and its 95 % interval)
-    #[arg(long, conflicts_with_all = ["scenario", "config"])]
-    targets: bool,
+    /// What the core has to reach, in all scenarios or in these, as a table (with --seeds, the mean and its 95 % interval)
+    #[arg(long, conflicts_with_all = ["scenario", "config"], value_name = "SCENARIO", num_args = 0.., value_delimiter = ',')]
+    targets: Option<Vec<String>>,
     /// Draws the main scenarios, ours beside the best other rule
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["scenario", "config", "targets"])]
     plots: Option<PathBuf>,
@@ -207,8 +207,8 @@ impl Runner {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if arguments.targets {
-        check_targets(&arguments)
+    if let Some(scenarios) = &arguments.targets {
+        check_targets(&arguments, scenarios)
     } else if let Some(folder) = &arguments.plots {
         draw_all(&arguments, folder)
     } else {
@@ -256,20 +256,27 @@ fn draw(drawn: &[(String, Course)], file: &Path) -> Result<()> {
     plot::draw(&courses, file)
 }
 
-fn check_targets(arguments: &Arguments) -> Result<()> {
+fn check_targets(arguments: &Arguments, scenarios: &[String]) -> Result<()> {
     let settings = arguments.settings();
     if settings != Settings::default() {
         bail!("--targets has settings of its own: only --seed, --seeds, --jobs and --json can be set beside it");
     }
-    let runner = Runner::new(arguments, CASES.len())?;
-    let of_rivals: usize = CASES.iter().map(|case| case.rivals.len()).sum();
+    if let Some(unknown) = scenarios.iter().find(|name| scenario::find(name).is_none()) {
+        bail!("no scenario `{unknown}`; {}", help());
+    }
+    let cases: Vec<_> = CASES
+        .iter()
+        .filter(|case| scenarios.is_empty() || scenarios.iter().any(|name| name == case.scenario))
+        .collect();
+    let runner = Runner::new(arguments, cases.len())?;
+    let of_rivals: usize = cases.iter().map(|case| case.rivals.len()).sum();
     let of_rivals = of_rivals * runner.seeds.len().min(SEEDS_OF_RIVALS);
     runner.bar.inc_length(of_rivals as u64 * STEPS);
     let mut all = Vec::new();
     if !arguments.json {
         print!("{}", targets::HEAD);
     }
-    for case in &CASES {
+    for case in cases {
         let plan = scenario::find(case.scenario).map(|it| it.plan(&case.settings()));
         let plan = plan.with_context(|| format!("no scenario `{}`", case.scenario))?;
         let mut results = Vec::new();

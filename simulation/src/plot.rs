@@ -63,7 +63,11 @@ fn draw_utilisation(course: &Course, title: &str, highest: f64, area: &Area<'_>)
         .x_label_area_size(30)
         .y_label_area_size(60)
         .build_cartesian_2d(0.0..end(course), 0.0..highest)?;
-    chart.configure_mesh().y_desc("utilisation of each server").draw()?;
+    chart
+        .configure_mesh()
+        .max_light_lines(1)
+        .y_desc("utilisation of each server")
+        .draw()?;
     let servers = course.utilisation.len().max(1);
     for (n, series) in course.utilisation.iter().enumerate() {
         let colour = HSLColor(n as f64 / servers as f64, 0.7, 0.45);
@@ -82,6 +86,7 @@ fn draw_handshakes(course: &Course, highest: f64, area: &Area<'_>) -> Result<()>
         .build_cartesian_2d(0.0..end(course), 0.0..highest)?;
     chart
         .configure_mesh()
+        .max_light_lines(1)
         .x_desc("seconds")
         .y_desc("handshakes per second (red: what can be served)")
         .draw()?;

@@ -51,7 +51,7 @@ pub(super) struct Wait {
 pub(super) enum WaitFor {
     /// Its turn in the queue, worked out anew with every list.
     Turn,
-    /// The detour around an overloaded server: goes without looking at the list again.
+    /// The detour around an overloaded server, unless a look at the list shows that all are busy.
     Detour,
     /// A pause: nothing was eligible.
     Pause,

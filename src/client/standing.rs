@@ -212,15 +212,12 @@ impl Client {
         if !reconnect {
             return self.end(Some(link.attempt));
         }
+        let second = self.second.take();
         // Whoever hears of the loss finds no other connection in its place.
-        if let Some(old) = self.old.take() {
-            self.outbox.push_back(Command::Abandon {
-                attempt: old.link.attempt,
-            });
-        }
+        self.abandon_others();
         self.returning = false;
         self.lost(link.attempt);
-        match self.second.take() {
+        match second {
             // The move becomes the way back.
             Some(first) => {
                 self.blame(now, link.server, why);
@@ -231,7 +228,6 @@ impl Client {
             }
             None => self.trouble(now, link.server, why),
         }
-        self.abandon_others();
     }
 
     /// Whether the connection before the present one would take over again: not one that nothing has been heard on since a

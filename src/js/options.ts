@@ -57,7 +57,7 @@ export interface BalancedWebSocketOptions {
   allow?: readonly string[] | ((url: URL) => boolean) | undefined;
   /**
    * What the application thinks of a server (its region, its version): a number that replaces `priority`, or null to leave
-   * it out. Called for each entry of each list. Default: the list's priorities.
+   * it out. Called for each entry of each list, but not for `fallback`. Default: the list's priorities.
    */
   rank?: ((server: ServerEntry) => number | null) | undefined;
   /**

@@ -213,6 +213,8 @@ async fn reconnecting_gives_up_an_attempt() {
         async |fleet| {
             let client = Client::of(fleet);
             client.sees("dial").await;
+            // It has reached the server, which does not answer.
+            sleep(0.2).await;
             fleet.tell("slow", json!({ "handshake": "accept" })).await;
             client.reconnect();
             let closed = client.sees("closed").await;

@@ -21,6 +21,7 @@ use crate::backoff::Backoff;
 use crate::cause::{Cause, SeedFailure, asks_for_credentials, is_abnormal};
 use crate::decision::{Assessment, Exclusion};
 use crate::list::{ServerKey, ServerList};
+use crate::moving::Underused;
 use crate::queue::Episode;
 use crate::random::Random;
 use crate::seeds::{RequestId, Seeds, wish_to_stay_away};
@@ -112,6 +113,7 @@ pub struct Client {
     /// Of the present connection.
     life: Liveness,
     departure: Option<Departure>,
+    underused: Underused,
     episode: Option<Episode>,
     attempts: u32,
     opened_before: bool,
@@ -166,6 +168,7 @@ impl Client {
             second: None,
             old: None,
             departure: None,
+            underused: None,
             episode: None,
             attempts: 0,
             opened_before: false,

@@ -18,9 +18,14 @@ const PART: f64 = 0.5;
 const FAILBACK_UP_TO: f64 = 0.75;
 /// A group is uneven where its fullest server has so much more than the mean…
 const UNEVEN: f64 = 1.2;
-/// …or, being nearly full, so much more.
+/// …or, being nearly full, so much more…
 const NEARLY_FULL: f64 = 0.9;
 const UNEVEN_WHEN_NEARLY_FULL: f64 = 1.03;
+/// …or where its emptiest has had less than so much of the mean for so long, or is new. One empty server among many raises
+/// no other far above the mean. But one that has just restarted is filled by those whose servers restart next, and whoever
+/// goes there before has to go twice.
+const UNDERUSED: f64 = 0.8;
+const UNDERUSED_FOR: Duration = Duration::from_secs(600.0);
 /// Less than so many standard deviations of a random count is chance, not unevenness.
 const DEVIATIONS: f64 = 3.0;
 /// Below so many users a server, counts stand still by themselves, and say nothing.
@@ -39,6 +44,9 @@ pub(crate) struct Occasion<'a> {
     pub(crate) affinity: Option<Affinity>,
     pub(crate) now: Instant,
 }
+
+/// The server of a client's group that was the emptiest at the last draw, if it had so little, and since when it is.
+pub(crate) type Underused = Option<(ServerKey, Instant)>;
 
 /// A server to move to, its weight among them, and what is known of it.
 type Target<'a> = (usize, &'a Server, f64);
@@ -122,8 +130,9 @@ impl Occasion<'_> {
         Some((target, MoveReason::Failback))
     }
 
-    /// Draws whether to leave a server that has more than its part of the group, and for which.
-    pub(crate) fn rebalance(&self, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
+    /// Draws whether to leave a server that has more than its part of the group, and for which. `underused` is kept from one
+    /// draw to the next.
+    pub(crate) fn rebalance(&self, underused: &mut Underused, random: &mut Random) -> Option<(ServerKey, MoveReason)> {
         let own = self.list.server(self.own)?;
         let group = self.list.groups().iter().find(|group| group.priority == own.priority)?;
         let members = || {
@@ -136,6 +145,17 @@ impl Occasion<'_> {
             (users + server.users, capacity + server.capacity, count + 1.0)
         });
         let level = users / f64::max(capacity, 1e-6);
+        let of_level = |server: &Server, part: f64| level * part * server.capacity;
+        let targets = |part: f64| {
+            self.targets(move |_, server| {
+                if server.priority == own.priority {
+                    (of_level(server, part) - server.users).max(0.0)
+                } else {
+                    0.0
+                }
+            })
+        };
+        let chance = DEVIATIONS / libm::sqrt(f64::max(users / count, 1.0));
         let fullest = members().reduce(|one, other| {
             if other.utilisation() >= one.utilisation() {
                 other
@@ -143,28 +163,36 @@ impl Occasion<'_> {
                 one
             }
         })?;
-        let chance = 1.0 + DEVIATIONS / libm::sqrt(f64::max(users / count, 1.0));
-        let exceeds = |factor: f64| fullest.users > level * chance.max(factor) * fullest.capacity + 1.0;
+        let exceeds = |factor: f64| fullest.users > of_level(fullest, f64::max(1.0 + chance, factor)) + 1.0;
         let nearly_full = !group.uncapped && fullest.utilisation() > NEARLY_FULL;
         let uneven = exceeds(UNEVEN) || nearly_full && exceeds(UNEVEN_WHEN_NEARLY_FULL);
-        if !uneven {
+
+        let emptiest = targets(f64::min(1.0 - chance, UNDERUSED))
+            .filter(|&(.., lack)| lack > 1.0)
+            .map(|(_, server, _)| server)
+            .reduce(|one, other| {
+                if other.utilisation() < one.utilisation() {
+                    other
+                } else {
+                    one
+                }
+            });
+        *underused = emptiest.map(|server| match *underused {
+            Some((key, since)) if key == server.key => (key, since),
+            _ => (server.key, self.now),
+        });
+        let neglected = emptiest.is_some_and(|server| self.selector.is_new(server))
+            || underused.is_some_and(|(_, since)| self.now >= since + UNDERUSED_FOR);
+        if !uneven && !neglected {
             return None;
         }
-        let deficit = |server: &Server| (level * server.capacity - server.users).max(0.0);
-        let targets = self.targets(|_, server| {
-            if server.priority == own.priority {
-                deficit(server)
-            } else {
-                0.0
-            }
-        });
-        let deficits: f64 = targets.clone().map(|(.., weight)| weight).sum();
+        let deficits: f64 = targets(1.0).map(|(.., weight)| weight).sum();
         let excesses: f64 = members()
-            .map(|server| (server.users - level * server.capacity).max(0.0))
+            .map(|server| (server.users - of_level(server, 1.0)).max(0.0))
             .sum();
-        let excess = (own.users - level * own.capacity).max(0.0);
+        let excess = (own.users - of_level(own, 1.0)).max(0.0);
         let chance = PART * excess / own.users.max(1.0) * (deficits / excesses.max(1.0)).min(1.0);
-        let target = self.drawn(targets, chance, PART * excesses, random)?;
+        let target = self.drawn(targets(1.0), chance, PART * excesses, random)?;
         Some((target, MoveReason::Rebalance))
     }
 

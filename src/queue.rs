@@ -14,10 +14,9 @@ use crate::time::{Duration, Instant};
 
 /// The shortest queue.
 const SHORTEST: Duration = Duration::from_secs(1.0);
-/// The longest that the missing users alone are waited for.
-const LONGEST_REST: Duration = Duration::from_secs(300.0);
-/// The longest queue of all, and the longest floor. Lower ones never recovered from a blip of slow servers; without one,
-/// users who left for good would be waited for without end.
+/// The longest queue of all, and the longest floor. Lower ones never recovered from a blip of slow servers or of a million
+/// users, whose queues in front of the servers never got shorter; without one, users who left for good would be waited for
+/// without end.
 const LONGEST: Duration = Duration::from_secs(600.0);
 /// As long as no list can tell, so much of the fleet's users are taken to have been thrown out with us. We see the loss of one
 /// server, and all of them may be gone: who comes back at the pace that one server's users need finds every other server's
@@ -103,8 +102,7 @@ impl Episode {
         let list = &*in_force.list;
         let missing = self.users_before - selector.memory.settled_users(list);
         let length = if in_force.made() > self.since + LOSS_NOTICED_AFTER {
-            let rest = seconds_to_take(missing, list, assessment).min(LONGEST_REST);
-            in_force.made().since(self.since) + rest
+            in_force.made().since(self.since) + seconds_to_take(missing, list, assessment)
         } else {
             let eligible: f64 = eligible(list, assessment).map(|(server, _)| server.users).sum();
             let failures = f64::from(selector.failures_after_first());

@@ -198,6 +198,12 @@ impl Selector {
                 .any(|list| list.server(server.key).is_none_or(|was| !was.offered()))
     }
 
+    /// Whether one of the last two lists did not have this server.
+    pub(crate) fn is_new(&self, server: &Server) -> bool {
+        let mut before = self.before.iter().flatten();
+        before.any(|list| list.server(server.key).is_none())
+    }
+
     /// The users that this server was last listed with.
     pub(crate) fn last_users(&self, key: ServerKey) -> Option<f64> {
         let in_force = self.in_force.as_ref().map(|in_force| &in_force.list);

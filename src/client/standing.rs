@@ -351,7 +351,7 @@ impl Client {
         if drawn.is_none() && self.config.affinity.is_some() {
             drawn = occasion.homecoming(random);
         } else if drawn.is_none() && self.config.rebalance {
-            drawn = occasion.rebalance(random);
+            drawn = occasion.rebalance(&mut self.underused, random);
         }
         self.departure = drawn.map(|(target, reason)| Departure {
             at: now + random.jitter(MOVES_WITHIN),

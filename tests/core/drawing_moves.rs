@@ -250,6 +250,77 @@ fn a_group_that_is_nearly_full_is_uneven_sooner() {
     }
 }
 
+/// Ten servers of which the last has so many users, and the others two short of half of what they hold.
+fn one_of_ten(users: f64) -> impl Fn(f64) -> Value {
+    move |n| {
+        let others = (0..9).map(|server| (server.to_string(), 49_998.0 + n));
+        let all = others.chain([("last".to_owned(), users + n)]);
+        all.map(|(id, users)| server(&id, users, 1e5)).collect()
+    }
+}
+
+#[test]
+fn a_new_server_gets_its_part_although_no_other_has_far_more_than_the_mean() {
+    // Level 0.45: each of the nine has 5,000 too many of 50,000. And not faster than the new one can take them: half of
+    // 45,000 within a minute are 375 a second, and it takes 200.
+    let all = 0.5 * 0.1 * 200.0 / 375.0;
+    let before = |n: f64| {
+        let mut servers = one_of_ten(0.0)(n);
+        servers.as_array_mut().unwrap().pop();
+        servers
+    };
+    let now = |n: f64| one_of_ten(0.0)(n + 2.0);
+    let life = Life::with("0", [&before, &before, &now]).rebalancing();
+    assert_chances(&life, &[("rebalance", "last", all)]);
+    // It was in one of the last two lists, if not in both.
+    let life = Life::with("0", [&before, &|_| one_of_ten(0.0)(1.0), &now]).rebalancing();
+    assert_chances(&life, &[("rebalance", "last", all)]);
+    // One that is back is not new: those who are thrown out elsewhere will fill it.
+    let away = |n: f64| {
+        let mut servers = one_of_ten(0.0)(n);
+        servers[9]["available"] = json!(false);
+        servers
+    };
+    assert_chances(&Life::with("0", [&away, &away, &now]).rebalancing(), &[]);
+}
+
+#[test]
+fn a_server_that_has_been_the_emptiest_for_ten_minutes_gets_its_part() {
+    let minutes = |last: &dyn Fn(u32) -> f64, all: u32| {
+        let lists = (0..=all).map(|minute| {
+            let when = 121.0 + 75.0 * f64::from(minute);
+            (when, list(one_of_ten(last(minute))(f64::from(minute % 2))))
+        });
+        let before = [30.0, 60.0].map(|when| (when, list(one_of_ten(last(0))(1.0))));
+        Life::by("0", before.into_iter().chain(lists)).rebalancing()
+    };
+    // Ten minutes are over at the ninth list after the first draw.
+    assert_moves(&minutes(&|_| 30_000.0, 7), false);
+    assert_moves(&minutes(&|_| 30_000.0, 8), true);
+    // A fifth less than the mean is even enough.
+    assert_moves(&minutes(&|_| 39_500.0, 12), false);
+    // What has filled up meanwhile begins anew.
+    assert_moves(
+        &minutes(&|minute| if minute == 5 { 45_000.0 } else { 30_000.0 }, 12),
+        false,
+    );
+}
+
+#[test]
+fn where_counts_are_small_the_emptiest_may_be_so_by_chance() {
+    // A mean of 36: 18 are three standard deviations less, and one user is nothing.
+    for (emptiest, moves) in [(17.5, false), (16.5, true)] {
+        let with = |counts: &[f64]| -> Value {
+            let ids = ["a", "b", "c"].iter().zip(counts);
+            ids.map(|(id, users)| server(id, *users, 1e2)).collect()
+        };
+        let others = (108.0 - emptiest) / 2.0;
+        let before = |_: f64| with(&[others, others]);
+        let now = |_: f64| with(&[others, others, emptiest]);
+        assert_moves(&Life::with("a", [&before, &before, &now]).rebalancing(), moves);
+    }
+}
+
 #[test]
 fn a_group_without_capacities_is_never_nearly_full() {
     // Those that are draining count for the size that is assumed, and not for the level: which is then above one.
@@ -850,7 +921,8 @@ fn by_the_book(life: &Life) -> Book {
             .iter()
             .any(|group| group.priority == s.priority && group.uncapped)
     };
-    let shares = probabilities(&selector(&Arc::new(now.clone())), at(0.0));
+    // Those who are unavailable have been so for a minute.
+    let shares = probabilities(&selector(&Arc::new(now.clone())), at(60.0));
     let share = |s: &Server| shares[now.position(s.key).unwrap()];
     let endless = now
         .servers()
@@ -882,7 +954,15 @@ fn by_the_book(life: &Life) -> Book {
         })
     };
     let nearly_full = !is_virtual(own) && group.iter().any(|s| s.users > 0.9 * s.capacity);
-    if life.config.rebalance && (over(1.2) || nearly_full && over(1.03)) {
+    // The emptiest of those that may attract.
+    let under = |s: &Server| (2.0 - chance_alone).min(0.8) * level * s.capacity - s.users;
+    let emptiest = targets(&|s| s.priority == own.priority, &under)
+        .into_iter()
+        .filter(|(_, lack)| *lack > 1.0)
+        .min_by(|(one, _), (other, _)| (one.users / one.capacity).total_cmp(&(other.users / other.capacity)));
+    let is_new = |s: &Server| [before, earlier].iter().any(|list| list.server(s.key).is_none());
+    let neglected = emptiest.is_some_and(|(s, _)| is_new(s));
+    if life.config.rebalance && (over(1.2) || nearly_full && over(1.03) || neglected) {
         let excess = |s: &Server| (s.users - level * s.capacity).max(0.0);
         let weights = targets(&|s| s.priority == own.priority, &|s| {
             (level * s.capacity - s.users).max(0.0)
@@ -939,7 +1019,9 @@ fn any_life(seed: u64) -> Life {
             }
         }
         now.push(entry(id, fields));
-        before.push(entry(id, past));
+        if position == 0 || between(0.0, 1.0) < 0.8 {
+            before.push(entry(id, past));
+        }
     }
     let (now, before) = (Value::from(now), Value::from(before));
     let present = |_: f64| now.clone();

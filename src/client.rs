@@ -96,6 +96,10 @@ struct Attempt {
     deadline: Instant,
     /// Why it moves, if it does.
     reason: MoveReason,
+    /// The one that the decision fell on its server with.
+    probability: f64,
+    /// The list has been looked at because it takes so long.
+    has_looked: bool,
 }
 
 /// One persistent connection that chooses its own server.
@@ -648,7 +652,7 @@ impl Client {
                 let refresh = self.seeds.ready_at().map(|at| at.max(wait.refresh_at));
                 or_never(refresh).min(wait.until)
             }
-            Phase::Connecting { first, hedge_at } => first.deadline.min(hedge_at),
+            Phase::Connecting { first, hedge_at } => first.deadline.min(hedge_at).min(self.looks_at(&first)),
             Phase::Open(link) => self.standing_due(&link),
             Phase::Closing { deadline, .. } => deadline,
             _ => Instant::NEVER,
@@ -748,7 +752,20 @@ impl Client {
                 self.phase = Phase::Deciding;
             }
             Phase::Listing => return self.fetch(now),
-            Phase::Connecting { first, .. } if now >= first.deadline => self.give_up(now, first),
+            Phase::Connecting { mut first, hedge_at } if now >= first.deadline => {
+                if self.stays_in_line(now, &first, assessment) {
+                    first.deadline = now + self.config.connect_timeout;
+                    first.has_looked = false;
+                    self.phase = Phase::Connecting { first, hedge_at };
+                } else {
+                    self.give_up(now, first);
+                }
+            }
+            Phase::Connecting { mut first, hedge_at } if now >= self.looks_at(&first) => {
+                first.has_looked = true;
+                self.phase = Phase::Connecting { first, hedge_at };
+                self.look(now);
+            }
             Phase::Connecting { first, hedge_at } if now >= hedge_at => self.hedge(now, first, assessment),
             Phase::Open(link) => return self.stand(now, link, assessment),
             Phase::Switching(link) => {
@@ -843,6 +860,7 @@ impl Client {
         let server = list.and_then(|list| list.servers().get(decision.server))?.key;
         self.attempts = self.attempts.wrapping_add(1);
         self.decided_by = self.lists;
+        let probability = decision.probability;
         let id = AttemptId(self.attempts);
         let (stage, deadline) = match self.config.credential_timeout {
             Some(timeout) => (Stage::Credentials, now + timeout),
@@ -859,6 +877,8 @@ impl Client {
             stage,
             deadline,
             reason: beside.unwrap_or(MoveReason::Requested),
+            probability,
+            has_looked: false,
         })
     }
 

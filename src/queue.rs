@@ -132,17 +132,27 @@ impl Episode {
         random.span(self.round_wait / 2.0, self.round_wait)
     }
 
-    /// How long the servers that are well take to let in all users that the list lacks.
-    pub(crate) fn time_for_missing(&self, selector: &Selector, now: Instant) -> Duration {
-        let missing = self.users_before - selector.listed_users(now);
-        let rate: f64 = selector.in_force().map_or(0.0, |in_force| {
-            let servers = in_force.list.servers().iter();
-            servers
-                .filter(|server| server.offered())
-                .map(|server| server.handshakes_per_second)
-                .sum()
-        });
-        Duration::from_secs(missing.max(0.0) / rate.max(1.0))
+    /// How long the servers that are well take to let in all users that the list lacks: those of servers that died a moment
+    /// ago are not lacking.
+    pub(crate) fn time_for_lacking(&self, selector: &Selector, now: Instant) -> Duration {
+        time_to_let_in(self.users_before - selector.listed_users(now), selector)
+    }
+
+    /// How long they take to let in all who are not on one of them.
+    pub(crate) fn time_for_missing(&self, selector: &Selector) -> Duration {
+        let list = selector.in_force().map(|in_force| &in_force.list);
+        let settled = list.map_or(self.users_before, |list| selector.memory.settled_users(list));
+        time_to_let_in(self.users_before - settled, selector)
+    }
+
+    /// When the last who was thrown out with us would be in, if every user there was had been.
+    pub(crate) fn last_turn(&self, list: &ServerList, assessment: &Assessment) -> Instant {
+        self.since + seconds_to_take(self.users_before, list, assessment).min(LONGEST)
+    }
+
+    /// The place in the queue as a part of this time.
+    pub(crate) fn part_of(&self, time: Duration) -> Duration {
+        time * self.place
     }
 
     /// W_fleet: how long the fleet takes to let in all users there are: those it shows, or those it lacks.
@@ -173,6 +183,16 @@ impl Episode {
         let seconds = users.max(self.users_before - users) / rate.max(1.0);
         Duration::from_secs(seconds.clamp(FLEET_BOUNDS.0, FLEET_BOUNDS.1))
     }
+}
+
+/// How long all servers that are well take to let so many users in, anywhere.
+fn time_to_let_in(users: f64, selector: &Selector) -> Duration {
+    let servers = selector.in_force().into_iter().flat_map(|it| it.list.servers());
+    let rate: f64 = servers
+        .filter(|server| server.offered())
+        .map(|server| server.handshakes_per_second)
+        .sum();
+    Duration::from_secs(users.max(0.0) / rate.max(1.0))
 }
 
 /// O/R: how long the servers take to let so many users in, if they come as the decision sends them.

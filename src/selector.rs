@@ -12,6 +12,9 @@ use crate::time::{Duration, Instant};
 /// After so long a list is used only where there is nothing else.
 const EXPIRES_AFTER: Duration = Duration::from_secs(86_400.0);
 
+/// A list is recent for this long, and for twice its ttl.
+const RECENT: Duration = Duration::from_secs(60.0);
+
 /// The list that decisions are made on, and when it came.
 #[derive(Clone, Debug)]
 pub struct InForce {
@@ -48,6 +51,11 @@ impl InForce {
     /// Whether it is so old that it is used only where there is nothing else.
     pub fn is_expired(&self, now: Instant) -> bool {
         !self.fixed && now.since(self.taken()) > EXPIRES_AFTER
+    }
+
+    /// Whether what is done by it without need is not done on hearsay.
+    pub(crate) fn is_recent(&self, now: Instant) -> bool {
+        now.since(self.taken()) <= (self.list.ttl * 2.0).max(RECENT)
     }
 
     /// Whether it may still be relied on.

@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use super::{Client, Phase};
+use super::{Attempt, Client, Phase, Stage};
 use crate::cause::Cause;
 use crate::client::command::RetryCause;
 use crate::decision::Assessment;
@@ -24,6 +24,12 @@ const OFFLINE_PATIENCE: Duration = Duration::from_secs(30.0);
 
 /// A queue of those who are missing that is longer shows that all servers are busy.
 const CROWDED: Duration = Duration::from_secs(5.0);
+/// The list is looked at so long before an attempt has taken too long, or such a part of its time; the first in the queue
+/// half as long before.
+const LOOK_BEFORE: Duration = Duration::from_secs(2.0);
+const LOOK_BEFORE_PART: f64 = 0.2;
+/// A place in line at a server is given up if a decision would fall on it this much more rarely than it did.
+const LESS_LIKELY: f64 = 0.5;
 
 /// What a look at the list is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,11 +235,52 @@ impl Client {
 
     /// Whether so many are on their way back that every server is busy, and not just one.
     fn is_crowded(&self, now: Instant) -> bool {
-        let missing = self
+        let lacking = self
             .episode
             .as_ref()
-            .map(|episode| episode.time_for_missing(&self.selector, now));
-        missing.is_some_and(|time| time > CROWDED)
+            .map(|episode| episode.time_for_lacking(&self.selector, now));
+        lacking.is_some_and(|time| time > CROWDED)
+    }
+
+    /// When an attempt that is about to take too long has a look at the list: never, if all was well before it.
+    pub(super) fn looks_at(&self, attempt: &Attempt) -> Instant {
+        match &self.episode {
+            Some(episode) if attempt.stage == Stage::Dialing && !attempt.has_looked => {
+                let half = LOOK_BEFORE.min(self.config.connect_timeout * LOOK_BEFORE_PART) * 0.5;
+                attempt.deadline - half - episode.part_of(half)
+            }
+            _ => Instant::NEVER,
+        }
+    }
+
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now)) {
+            self.fetch(now);
+        }
+    }
+
+    /// Whether an attempt that has taken too long stands in line where everyone does. While a fleet's users come back all at
+    /// once, each server has a line of its own; who leaves it is served in vain, and lines up again behind everyone else.
+    /// So it stays while the list shows that all servers are busy, this one among them, but no longer than the longest line
+    /// can be. And those who would go elsewhere by now do.
+    pub(super) fn stays_in_line(&mut self, now: Instant, attempt: &Attempt, assessment: &mut Assessment) -> bool {
+        if !attempt.has_looked {
+            return false;
+        }
+        self.weigh(now, Overrides::default(), assessment);
+        let (Some(episode), Some(in_force)) = (&self.episode, self.selector.in_force()) else {
+            return false;
+        };
+        let probability = in_force
+            .list
+            .position(attempt.server)
+            .and_then(|position| assessment.candidates.get(position))
+            .filter(|candidate| candidate.excluded.is_none())
+            .map_or(0.0, |candidate| candidate.probability);
+        in_force.is_recent(now)
+            && episode.time_for_missing(&self.selector) > CROWDED
+            && now < episode.last_turn(&in_force.list, assessment) + self.config.connect_timeout
+            && self.random.between(0.0, LESS_LIKELY) * attempt.probability < probability
     }
 
     fn decide(&mut self, now: Instant, assessment: &mut Assessment) {

@@ -22,8 +22,6 @@ const SHORTEST_DRAIN: Duration = Duration::from_secs(30.0);
 /// A draw whether to move is no more frequent than this, ± 20 %, and none follows a connection sooner than that.
 const BETWEEN_DRAWS: Duration = Duration::from_secs(60.0);
 const SETTLED_AFTER: Duration = Duration::from_secs(120.0);
-/// Nobody moves by a list that is older than this, and than twice its ttl.
-const OLDEST_LIST: Duration = Duration::from_secs(60.0);
 /// Those whose draw fell on moving start within this.
 const MOVES_WITHIN: Duration = Duration::from_secs(10.0);
 
@@ -292,7 +290,7 @@ impl Client {
         };
         let list = in_force.list.clone();
         self.life.promise(now, list.heartbeat);
-        let fresh_enough = now.since(in_force.taken()) <= (list.ttl * 2.0).max(OLDEST_LIST);
+        let recent = in_force.is_recent(now);
         let drained = list.server(link.server).is_some_and(|server| !server.offered());
         let leaves = self
             .departure
@@ -315,7 +313,7 @@ impl Client {
         }
         let free = self.departure.is_none() && self.second.is_none() && self.old.is_none();
         let due = now >= self.next_draw_at && now >= link.since + SETTLED_AFTER;
-        if free && due && fresh_enough {
+        if free && due && recent {
             self.draw_move(now, &link, &list, assessment);
         }
     }

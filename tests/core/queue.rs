@@ -600,3 +600,104 @@ fn where_all_servers_are_busy_with_those_who_come_back_there_is_no_detour() {
         );
     }
 }
+
+/// A fleet that has just lost all of its users and hangs under those who are back already: a client that has its turn, the
+/// server that it waits for, and when it began to.
+fn in_line(seed: u64) -> Option<(World, usize, f64)> {
+    let mut world = World::new(&[("a", 0, 1e5), ("b", 0, 1e5), ("c", 0, 1e5)]);
+    let set_users = |world: &mut World, users: f64| world.servers.iter_mut().for_each(|it| it.base_users = users);
+    set_users(&mut world, 40_000.0);
+    let mut world = world.with_one_settled(seed);
+    let own = world.server_of(0).unwrap();
+    set_users(&mut world, 0.0);
+    world.set_manners(Manner::Hangs);
+    world.close_all(own, 1006);
+    // 40,000 to each at 200 a second: the longest line there can be ends at 260.
+    let begins = world.run_until(120.0, |world| !world.attempts(0, 60.0).is_empty());
+    let attempts = world.attempts(0, 60.0);
+    begins.then(|| (world, attempts[0].1, attempts[0].0))
+}
+
+/// When the attempt that is under way ends.
+fn leaves_at(world: &mut World, from: f64) -> f64 {
+    world.run_until(400.0, |world| world.count(0, from, Happened::Abandoned) > 0);
+    world.now
+}
+
+fn some_in_line() -> impl Iterator<Item = (u64, (World, usize, f64))> {
+    let all = (0..60).filter_map(|seed| Some((seed, in_line(seed)?)));
+    let some: Vec<_> = all.collect();
+    assert!(some.len() >= 10, "{}", some.len());
+    some.into_iter()
+}
+
+#[test]
+fn while_everyone_stands_in_line_an_attempt_that_takes_long_stays_where_it_is() {
+    for (seed, (mut world, _, from)) in some_in_line() {
+        let left = leaves_at(&mut world, from);
+        // It takes its timeout at a time, and no line is longer than all users there were need.
+        assert!((260.0..=280.1).contains(&left), "seed {seed}: {left}");
+        assert!(((left - from) / 10.0).fract() < 0.001, "seed {seed}: {from} to {left}");
+        let looks = world.fetches(0, from + 1.0).len() as f64;
+        assert!(
+            looks <= (left - from) / 10.0 + 1.0,
+            "seed {seed}: {looks} requests in {} s",
+            left - from
+        );
+    }
+}
+
+#[test]
+fn it_leaves_when_the_others_are_back() {
+    for (seed, (mut world, _, from)) in some_in_line() {
+        world.run_until(from + 25.0, |_| false);
+        for server in &mut world.servers {
+            server.base_users = 39_500.0;
+        }
+        let left = leaves_at(&mut world, from) - from;
+        assert!((29.9..30.1).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn it_leaves_a_server_that_the_list_does_not_offer_any_more() {
+    for (seed, (mut world, server, from)) in some_in_line() {
+        world.run_until(from + 5.0, |_| false);
+        world.servers[server].listed = Some(false);
+        let left = leaves_at(&mut world, from) - from;
+        assert!((9.9..10.1).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn it_leaves_a_server_that_has_filled_up_while_others_have_not() {
+    for (seed, (mut world, server, from)) in some_in_line() {
+        world.run_until(from + 5.0, |_| false);
+        world.servers[server].base_users = 60_000.0;
+        let left = leaves_at(&mut world, from) - from;
+        assert!((9.9..10.1).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn it_does_not_stay_for_a_list_of_long_ago() {
+    for (seed, (mut world, _, from)) in some_in_line() {
+        world.run_until(from + 5.0, |_| false);
+        world.seeds = vec![Answer::Nothing];
+        let left = leaves_at(&mut world, from) - from;
+        assert!((59.9..80.1).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn an_attempt_that_opens_while_it_stands_in_line_is_a_connection_like_any_other() {
+    let (_, (mut world, server, from)) = some_in_line().next().unwrap();
+    world.run_until(from + 35.0, |_| false);
+    let attempt = world.clients[0].watched.live().unwrap();
+    let now = at(world.now);
+    world.clients[0].watched.opened(now, attempt);
+    assert_eq!(world.state(0), State::Open);
+    let in_force = world.clients[0].watched.client.selector().in_force().unwrap();
+    let own = world.clients[0].watched.client.server().unwrap();
+    assert_eq!(*in_force.list.server(own).unwrap().id, *world.servers[server].id);
+}

@@ -52,6 +52,11 @@ enum Command {
         #[arg(long, default_value_t = 8090)]
         port: u16,
     },
+    /// Ratios of times measured side by side in a real browser; `--json`, `--only NAME`, `--browser NAME`
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Install what the commands above need, as they do themselves
     Setup,
     /// Cargo's runner for wasm32 tests: one browser (EVENKEEL_BROWSER), with a fleet beside it
@@ -86,6 +91,7 @@ fn run(command: Command) -> Result<()> {
         Command::Size { json, check } => size::report(json, check),
         Command::Test { all, only } => suites::run(all, &only),
         Command::Start { port } => start::run(port),
+        Command::Bench { arguments } => suites::bench(arguments),
         Command::Setup => setup::everything(),
         Command::TestRunner { arguments } => test_runner::run(&arguments),
         Command::BindgenTestRunner { arguments } => test_runner::run_bindgen(arguments),

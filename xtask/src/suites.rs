@@ -1,5 +1,6 @@
 //! The test suites, in the order in which a mistake is found soonest.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
@@ -103,14 +104,29 @@ fn in_node(folder: &str) -> Result<Command> {
     files.sort();
     // One file after the other: each has browsers of its own, and timing is part of what is tested.
     let mut command = project::node(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
-    command
-        .args(files)
-        .env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
+    command.args(files);
+    told_of_the_machine(command)
+}
+
+/// A command that is told where the browsers and the fleet's program are.
+fn told_of_the_machine(mut command: Command) -> Result<Command> {
+    command.env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
     for installed in setup::browsers()? {
         command.env(installed.browser.program_variable(), installed.program);
         command.env(installed.browser.driver_variable(), installed.driver);
     }
     Ok(command)
+}
+
+/// Runs the benchmarks.
+pub(crate) fn bench(arguments: Vec<OsString>) -> Result<()> {
+    setup::everything()?;
+    bundle::build()?;
+    let mut command = project::node(["tests/bench/main.mjs"]);
+    command.args(arguments);
+    let status = Group::spawn(&mut told_of_the_machine(command)?)?.wait()?;
+    anyhow::ensure!(status.success(), "the benchmarks failed: see above");
+    Ok(())
 }
 
 /// Runs the suites until one fails. The last line counts the tests.

@@ -15,7 +15,7 @@ const WIDTH: u32 = 640;
 const UPPER: f64 = 0.6;
 const FONT: &str = "sans-serif";
 /// More points than this in a line are not to be told apart.
-const POINTS: usize = 300;
+const POINTS: usize = 150;
 
 /// Draws courses, each with its title, to a file. All have the same scales.
 ///
@@ -66,6 +66,7 @@ fn draw_utilisation(course: &Course, title: &str, highest: f64, area: &Area<'_>)
     chart
         .configure_mesh()
         .max_light_lines(1)
+        .x_label_formatter(&|second| format!("{second}"))
         .y_desc("utilisation of each server")
         .draw()?;
     let servers = course.utilisation.len().max(1);
@@ -87,8 +88,10 @@ fn draw_handshakes(course: &Course, highest: f64, area: &Area<'_>) -> Result<()>
     chart
         .configure_mesh()
         .max_light_lines(1)
-        .x_desc("seconds")
-        .y_desc("handshakes per second (red: what can be served)")
+        .x_label_formatter(&|second| format!("{second}"))
+        .y_label_formatter(&|count| format!("{count}"))
+        .x_desc("seconds (red: what all servers can serve)")
+        .y_desc("handshakes per second")
         .draw()?;
     let counts = course.handshakes.iter().enumerate();
     let counts = thinned(counts.map(|(second, &count)| (second as f64, f64::from(count))));

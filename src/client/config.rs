@@ -15,7 +15,8 @@ pub struct Config {
     /// How long the application may take to say where and with which credentials to connect; `None` if it is not asked,
     /// and an attempt begins at once.
     pub credential_timeout: Option<Duration>,
-    /// How long a connection may take to open, and to be prepared after that.
+    /// How long a connection may take to open, and to be prepared after that. An attempt that stands in line where a whole
+    /// fleet comes back gets as long again, and again.
     pub connect_timeout: Duration,
     /// The platform delays attempts to servers that failed to open ([`crate::memory::Memory::dial_delay`]): that is not the
     /// server's time.

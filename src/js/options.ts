@@ -103,7 +103,9 @@ export interface BalancedWebSocketOptions {
   linger?: number | undefined;
   /**
    * How long one connection may take to open before the server counts as overloaded.
-   * Default: 10,000, since an overloaded server that still accepts should not be hurried into accepting twice.
+   * Default: 10,000, since an overloaded server that still accepts should not be hurried into accepting twice. Where the list
+   * shows that a whole fleet is coming back, an attempt that stands in line at a busy server stays for as long again, and
+   * again: whoever leaves the line is served in vain, and lines up behind everyone else.
    */
   connectTimeout?: number | undefined;
   /**

@@ -208,10 +208,19 @@ async fn a_connection_that_cannot_be_asked_is_replaced_without_a_gap() {
 
 async fn a_connection_on_which_something_arrives_after_waking_is_kept() {
     with_fleet(5.0, json!([{ "behaviour": { "feed": 50 } }]), async |fleet| {
-        let client = Client::of(fleet);
-        client.opens().await;
-        happen("pageshow");
-        assert_eq!(client.snapshot()["leaving"], "wake");
+        let client = loop {
+            let client = Client::of(fleet);
+            client.opens().await;
+            happen("pageshow");
+            let snapshot = client.snapshot();
+            assert_eq!(snapshot["leaving"], "wake");
+            // Unless it has drawn a time at which nothing can have arrived yet.
+            if number(&snapshot["nextStepIn"]) > 300.0 {
+                break client;
+            }
+            client.ends().await;
+            client.free();
+        };
         client.sees_nth("message", client.count("message") + 2).await;
         until(async || {
             client.refresh();

@@ -7,7 +7,7 @@
 use crate::affinity::Affinity;
 use crate::client::MoveReason;
 use crate::decision::{Assessment, draw};
-use crate::list::{Group, Server, ServerKey, ServerList};
+use crate::list::{Server, ServerKey, ServerList};
 use crate::random::Random;
 use crate::selector::Selector;
 use crate::time::{Duration, Instant};
@@ -28,6 +28,9 @@ const UNDERUSED: f64 = 0.8;
 const UNDERUSED_FOR: Duration = Duration::from_secs(600.0);
 /// Less than so many standard deviations of a random count is chance, not unevenness.
 const DEVIATIONS: f64 = 3.0;
+/// Where there is room for all, the weight of servers that others would fill first: they will do where those others are out
+/// of the question, and where a key meets its clients go however many are there.
+const LEAST_WEIGHT: f64 = 1e-9;
 /// Below so many users a server, counts stand still by themselves, and say nothing.
 const FEW_USERS: f64 = 30.0;
 
@@ -107,18 +110,21 @@ impl Occasion<'_> {
                 .get(position)
                 .map_or(0.0, |one| one.probability)
         };
+        let is_better = |server: &Server| server.priority < priority;
+        let is_uncapped = |server: &Server| {
+            let mut groups = self.list.groups().iter();
+            groups.any(|group| group.priority == server.priority && group.uncapped)
+        };
         // A group without capacities has room for all, and then it is water-filling that says where.
-        let uncapped = |group: &Group| group.uncapped && self.list.members(group).any(|(at, _)| probability(at) > 0.0);
         let endless = self
-            .list
-            .groups()
-            .iter()
-            .any(|group| group.priority < priority && uncapped(group));
+            .targets(|_, server| f64::from(u8::from(is_better(server) && is_uncapped(server))))
+            .next()
+            .is_some();
         let targets = self.targets(|position, server| {
-            if server.priority >= priority {
+            if !is_better(server) {
                 0.0
             } else if endless {
-                probability(position)
+                probability(position).max(if is_uncapped(server) { LEAST_WEIGHT } else { 0.0 })
             } else {
                 (FAILBACK_UP_TO * server.capacity - server.users).max(0.0)
             }

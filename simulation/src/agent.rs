@@ -5,6 +5,7 @@
 
 mod core;
 mod rival;
+mod watched;
 
 use std::sync::Arc;
 
@@ -12,10 +13,13 @@ use evenkeel::cause::SeedFailure;
 use evenkeel::list::ServerList;
 use evenkeel::time::Instant;
 
+use crate::plan::Application;
 use crate::rival::Listed;
 
 pub use self::core::{Core, CoreShared};
 pub use rival::{Rival, RivalShared};
+pub(crate) use watched::all_there_is;
+pub use watched::{Watched, WatchedShared};
 
 /// A list as clients receive it at one instant. All who receive it then share it.
 #[derive(Debug)]
@@ -59,6 +63,40 @@ pub enum News<'a> {
         /// The close code.
         code: u16,
     },
+    /// The application has said where an attempt goes: it is under way.
+    Dialed {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The application could not say it.
+    NoCredentials {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// The application has prepared a connection.
+    Prepared {
+        /// The attempt that it comes from.
+        attempt: u32,
+    },
+    /// The application could not prepare it.
+    Unprepared {
+        /// The attempt that it comes from.
+        attempt: u32,
+    },
+    /// Something arrived on a connection.
+    Heard {
+        /// The attempt that it comes from.
+        attempt: u32,
+    },
+    /// The platform says whether there is a network.
+    Network {
+        /// There is.
+        online: bool,
+    },
+    /// The platform says that the page was asleep.
+    Wake,
+    /// The application does something.
+    Application(Application),
     /// Time has passed.
     Tick,
 }
@@ -77,6 +115,16 @@ pub enum Act {
         attempt: u32,
         /// The server's position in the world.
         server: u16,
+    },
+    /// Has the application prepare a connection.
+    Prepare {
+        /// The connection.
+        attempt: u32,
+    },
+    /// Sends the application's ping.
+    Beat {
+        /// The connection.
+        attempt: u32,
     },
     /// Closes a connection properly.
     Close {

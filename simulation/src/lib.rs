@@ -11,6 +11,8 @@
 //! **The clients** are [`agent::Core`], the very `evenkeel::client::Client` that ships, or [`agent::Rival`], which acts by
 //! one of the rules it is compared with ([`rival`], [`rivals`]). The world does not know which.
 //!
+//! **Schedules** ([`schedules`]) are plans too, full of faults, under which each client is under watch ([`agent::Watched`]).
+//!
 //! **The figures** ([`figures::Figures`]) are what the targets ([`targets`]) are stated in.
 
 pub mod agent;
@@ -23,8 +25,14 @@ pub mod rival;
 pub mod rivals;
 pub mod runs;
 pub mod scenario;
+pub mod schedules;
 mod seed;
+pub mod seen;
 mod server;
 pub mod targets;
 pub mod timeline;
+// The same watch that the core's own tests are under.
+#[path = "../../tests/core/watched.rs"]
+#[allow(dead_code, clippy::unwrap_used)]
+mod watched;
 pub mod world;

@@ -3,12 +3,17 @@
 
 use std::path::Path;
 
+use evenkeel::affinity::Affinity;
+use evenkeel::client::{Config, FOREVER};
+use evenkeel::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// The most servers of a fleet: what a list may have.
 pub const MAX_SERVERS: usize = 10_000;
 /// The most clients of a run.
 pub const MAX_CLIENTS: u32 = 4_000_000;
+/// How long the application may take to give credentials: as the package has it by default.
+const CREDENTIAL_TIMEOUT: Duration = Duration::from_secs(10.0);
 /// The longest run, in virtual seconds: ten days.
 pub const MAX_SECONDS: f64 = 864_000.0;
 
@@ -115,7 +120,7 @@ pub struct WarmUp {
 }
 
 /// What our own clients are set to, where it differs from the core's defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ClientConfig {
     /// How often a connected client asks for the list, in seconds (± 20 %); `null`: never.
@@ -126,6 +131,19 @@ pub struct ClientConfig {
     pub rebalance: bool,
     /// How long an attempt may take to open, in seconds.
     pub connect_timeout: f64,
+    /// Each attempt begins by asking the application where to, and with which credentials (`credentials` events say how it
+    /// answers).
+    pub credentials: bool,
+    /// The application prepares each connection before it is used (`preparation` events say how).
+    pub prepares: bool,
+    /// A slow first attempt gets company.
+    pub hedge: bool,
+    /// How often the application pings, in seconds, and how long the answer may take; `null`: never.
+    pub heartbeat: Option<f64>,
+    /// How often a sleep is looked for while connected, in seconds; `null`: never.
+    pub clock_check: Option<f64>,
+    /// Clients of this key meet on one server; `null`: none.
+    pub affinity: Option<String>,
 }
 
 impl Default for ClientConfig {
@@ -135,6 +153,34 @@ impl Default for ClientConfig {
             failback: true,
             rebalance: true,
             connect_timeout: 10.0,
+            credentials: false,
+            prepares: false,
+            hedge: false,
+            heartbeat: None,
+            clock_check: None,
+            affinity: None,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// The same as the core has it.
+    pub fn to_config(&self) -> Config {
+        let or_forever = |seconds: Option<f64>| seconds.map_or(FOREVER, Duration::from_secs);
+        Config {
+            refresh_interval: or_forever(self.poll),
+            failback: self.failback,
+            rebalance: self.rebalance,
+            connect_timeout: Duration::from_secs(self.connect_timeout),
+            // The application has as long as the package gives it.
+            credential_timeout: self.credentials.then_some(CREDENTIAL_TIMEOUT),
+            prepares: self.prepares,
+            hedge: self.hedge,
+            heartbeat_interval: or_forever(self.heartbeat),
+            heartbeat_timeout: or_forever(self.heartbeat),
+            clock_check: or_forever(self.clock_check),
+            affinity: self.affinity.as_deref().map(Affinity::of),
+            ..Config::default()
         }
     }
 }
@@ -220,6 +266,56 @@ pub enum What {
         /// Handshakes a second.
         rate: f64,
     },
+    /// Servers keep their connections and answer nothing, not even a closing handshake. The seed does not notice.
+    Freeze {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// They answer again.
+    Thaw {
+        /// Which.
+        servers: Vec<usize>,
+    },
+    /// Servers close all their connections properly, with this code.
+    Close {
+        /// Which.
+        servers: Vec<usize>,
+        /// The close code.
+        code: u16,
+    },
+    /// The network between all clients and everything else is gone, or back.
+    Network {
+        /// It is there.
+        up: bool,
+        /// The clients' platform says so. If not, nothing ever arrives; if so, what is begun fails at once.
+        #[serde(default)]
+        told: bool,
+    },
+    /// Nothing runs in the clients' pages for so long.
+    Sleep {
+        /// Seconds.
+        seconds: f64,
+        /// The platform says afterwards that they slept.
+        #[serde(default)]
+        told: bool,
+    },
+    /// How the application answers from now on when it is asked for credentials.
+    Credentials {
+        /// How.
+        #[serde(flatten)]
+        answer: AppAnswer,
+    },
+    /// How it prepares a connection from now on.
+    Preparation {
+        /// How.
+        #[serde(flatten)]
+        answer: AppAnswer,
+    },
+    /// The application of every client does something.
+    Application {
+        /// What.
+        does: Application,
+    },
     /// More clients arrive.
     Arrive {
         /// How many.
@@ -229,7 +325,12 @@ pub enum What {
     },
     /// The seed does not answer.
     SeedDown,
-    /// It does again.
+    /// The seed fails in this way.
+    SeedFails {
+        /// How.
+        how: SeedTrouble,
+    },
+    /// It answers again.
     SeedUp,
     /// This part of the clients receives garbage for lists from now on: half of them no list at all, half of them one with
     /// entries that lie, repeat each other or say nothing.
@@ -239,7 +340,88 @@ pub enum What {
     },
 }
 
+/// How an application answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum AppAnswer {
+    /// With what is wanted, after so many seconds.
+    Gives {
+        /// Seconds.
+        after: f64,
+    },
+    /// It fails after so many seconds.
+    Fails {
+        /// Seconds.
+        after: f64,
+    },
+    /// Never.
+    Hangs,
+}
+
+/// What an application does with its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Application {
+    /// Closes it for good.
+    Close,
+    /// Has it decide anew.
+    Reconnect,
+    /// Has it move to another server.
+    Migrate,
+    /// Has it fetch the list.
+    Refresh,
+}
+
+/// How a seed fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedTrouble {
+    /// It refuses connections.
+    Unreachable,
+    /// It never answers.
+    Hangs,
+    /// 503.
+    Overloaded,
+    /// 401.
+    Expired,
+    /// 403.
+    Forbidden,
+    /// 500.
+    Status,
+    /// What it answers is no list.
+    BadList,
+}
+
 impl What {
+    /// Its name in a file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Kill { .. } => "kill",
+            Self::Revive { .. } => "revive",
+            Self::Blip { .. } => "blip",
+            Self::Drain { .. } => "drain",
+            Self::Undrain { .. } => "undrain",
+            Self::Join { .. } => "join",
+            Self::Drop { .. } => "drop",
+            Self::Accept { .. } => "accept",
+            Self::Lie { .. } => "lie",
+            Self::Rate { .. } => "rate",
+            Self::Freeze { .. } => "freeze",
+            Self::Thaw { .. } => "thaw",
+            Self::Close { .. } => "close",
+            Self::Network { .. } => "network",
+            Self::Sleep { .. } => "sleep",
+            Self::Credentials { .. } => "credentials",
+            Self::Preparation { .. } => "preparation",
+            Self::Application { .. } => "application",
+            Self::Arrive { .. } => "arrive",
+            Self::SeedDown => "seed-down",
+            Self::SeedFails { .. } => "seed-fails",
+            Self::SeedUp => "seed-up",
+            Self::Garbage { .. } => "garbage",
+        }
+    }
+
     /// The servers that it happens to.
     pub fn servers(&self) -> &[usize] {
         match self {
@@ -252,8 +434,20 @@ impl What {
             | Self::Drop { servers, .. }
             | Self::Accept { servers }
             | Self::Lie { servers, .. }
+            | Self::Freeze { servers }
+            | Self::Thaw { servers }
+            | Self::Close { servers, .. }
             | Self::Rate { servers, .. } => servers,
-            Self::Arrive { .. } | Self::SeedDown | Self::SeedUp | Self::Garbage { .. } => &[],
+            Self::Arrive { .. }
+            | Self::Network { .. }
+            | Self::Sleep { .. }
+            | Self::Credentials { .. }
+            | Self::Preparation { .. }
+            | Self::Application { .. }
+            | Self::SeedDown
+            | Self::SeedFails { .. }
+            | Self::SeedUp
+            | Self::Garbage { .. } => &[],
         }
     }
 }
@@ -403,8 +597,15 @@ impl Plan {
         within("warmUp.arriveWithin", self.warm_up.arrive_within, 0.0, self.end)?;
         within("warmUp.until", self.warm_up.until, 0.0, self.end)?;
         within("client.connectTimeout", self.client.connect_timeout, 0.001, 3_600.0)?;
-        if let Some(poll) = self.client.poll {
-            within("client.poll", poll, 0.1, MAX_SECONDS)?;
+        let spans = [
+            ("client.poll", self.client.poll),
+            ("client.heartbeat", self.client.heartbeat),
+            ("client.clockCheck", self.client.clock_check),
+        ];
+        for (field, span) in spans {
+            if let Some(span) = span {
+                within(field, span, 0.1, MAX_SECONDS)?;
+            }
         }
         if let Some(stay) = self.mean_stay {
             within("meanStay", stay, 1.0, MAX_SECONDS)?;
@@ -420,6 +621,21 @@ impl Plan {
                 What::Drop { after, .. } => within(&field("after"), after, 0.0, MAX_SECONDS)?,
                 What::Rate { rate, .. } => within(&field("rate"), rate, 1e-3, 1e6)?,
                 What::Arrive { within: span, .. } => within(&field("within"), span, 0.0, MAX_SECONDS)?,
+                What::Close { code, .. } => require(
+                    code == 1000
+                        || (1001..=1003).contains(&code)
+                        || (1007..=1014).contains(&code)
+                        || (3000..5000).contains(&code),
+                    &field("code"),
+                    "is no code that a server closes with",
+                )?,
+                What::Sleep { seconds, .. } => within(&field("seconds"), seconds, 0.0, MAX_SECONDS)?,
+                What::Credentials { answer } | What::Preparation { answer } => match answer {
+                    AppAnswer::Gives { after } | AppAnswer::Fails { after } => {
+                        within(&field("after"), after, 0.0, MAX_SECONDS)?;
+                    }
+                    AppAnswer::Hangs => {}
+                },
                 What::Garbage { part } => within(&field("part"), part, 0.0, 1.0)?,
                 _ => {}
             }

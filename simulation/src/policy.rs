@@ -1,8 +1,5 @@
 //! By whose rules the clients act, by name.
 
-use evenkeel::client::{Config, FOREVER};
-use evenkeel::time::Duration;
-
 use crate::agent::{Core, CoreShared, Rival, RivalShared};
 use crate::plan::Plan;
 use crate::rival::{Choice, Law};
@@ -58,23 +55,16 @@ impl Policy {
 
     /// Runs a plan by these rules. `progress` hears now and then how far it is, 0 to 1.
     pub fn run(self, plan: &Plan, random_seed: u64, record: bool, progress: &mut dyn FnMut(f64)) -> Outcome {
-        let client = plan.client;
         match self {
             Self::Evenkeel => {
-                let config = Config {
-                    refresh_interval: client.poll.map_or(FOREVER, Duration::from_secs),
-                    failback: client.failback,
-                    rebalance: client.rebalance,
-                    connect_timeout: Duration::from_secs(client.connect_timeout),
-                    ..Config::default()
-                };
-                World::<Core>::new(plan, CoreShared::new(config), random_seed, record).run(progress)
+                let shared = CoreShared::new(plan.client.to_config());
+                World::<Core>::new(plan, shared, random_seed, record).run(progress)
             }
             Self::Rival(choice, law) => {
                 let shared = RivalShared {
                     choice,
                     law,
-                    refresh_interval: client.poll.unwrap_or(f64::INFINITY),
+                    refresh_interval: plan.client.poll.unwrap_or(f64::INFINITY),
                 };
                 World::<Rival>::new(plan, shared, random_seed, record).run(progress)
             }

@@ -10,7 +10,7 @@ use evenkeel::list::read::{Address, Entry, Envelope, Header, Scalar, read};
 use evenkeel::time::Duration;
 
 use crate::agent::Edition;
-use crate::plan;
+use crate::plan::{self, SeedTrouble};
 use crate::rival::Listed;
 use crate::server::Server;
 
@@ -42,8 +42,8 @@ pub(crate) struct Seed {
     made: VecDeque<Made>,
     /// By cache, and behind these what is given to those who are sent garbage.
     given: Vec<Given>,
-    /// It answers.
-    pub(crate) up: bool,
+    /// How it fails, if it does.
+    pub(crate) trouble: Option<SeedTrouble>,
     /// The part of the clients that is sent garbage.
     pub(crate) garbage: f64,
 }
@@ -55,7 +55,7 @@ impl Seed {
             ttl: plan.ttl.unwrap_or(plan.refresh).clamp(1.0, 3_600.0),
             made: VecDeque::new(),
             given: (0..=plan.cache_ages.len()).map(|_| Given::default()).collect(),
-            up: true,
+            trouble: None,
             garbage: 0.0,
         }
     }

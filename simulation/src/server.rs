@@ -17,6 +17,8 @@ pub(crate) struct Server {
     pub(crate) up: bool,
     /// It answers nothing where it would refuse.
     pub(crate) silent: bool,
+    /// It keeps its connections and answers nothing.
+    pub(crate) frozen: bool,
     /// Takes connections, and closes them after so many seconds with this code.
     pub(crate) drops: Option<(f64, u16)>,
     /// Connections being served.
@@ -60,6 +62,7 @@ impl Server {
             queue: kind.queue,
             up: !kind.joins,
             silent: false,
+            frozen: false,
             drops: None,
             users: 0,
             free_at: 0.0,
@@ -84,6 +87,9 @@ impl Server {
                 Reception::Refused
             };
         }
+        if self.frozen {
+            return Reception::Silence;
+        }
         if unlimited {
             return Reception::ServedAt(now);
         }
@@ -105,6 +111,7 @@ impl Server {
 
     pub(crate) fn revive(&mut self, now: f64) {
         self.up = true;
+        self.frozen = false;
         self.free_at = now;
         self.turn += 1;
     }

@@ -27,6 +27,14 @@ pub enum Kind {
     Opened,
     /// A client hears that its connection or attempt is over; `more` is the close code.
     Closed,
+    /// The application has said, or failed to say, where an attempt goes: `more` is 0 or 1.
+    Credentials,
+    /// The application has prepared a connection, or failed to: `more` is 0 or 1.
+    Prepared,
+    /// A client's ping is answered.
+    Heard,
+    /// A client's page wakes up; `more` is 1 if its platform says so.
+    Wake,
     /// The seed makes a list.
     Publish,
     /// The seed notices whether a server lives.

@@ -8,7 +8,7 @@ use evenkeel::time::Instant;
 
 use crate::agent::{Act, Agent, News};
 use crate::figures::{Course, Figures, Watch};
-use crate::plan::{Plan, What};
+use crate::plan::{AppAnswer, Plan, SeedTrouble, What};
 use crate::seed::Seed;
 use crate::server::{Reception, Server};
 use crate::timeline::{Event, Kind, Micros, Timeline};
@@ -19,6 +19,7 @@ const ABNORMAL: u16 = 1006;
 const NORMAL: u16 = 1000;
 /// Connections and attempts that a client can have at a time.
 const LINKS: usize = 4;
+const AT_ONCE: AppAnswer = AppAnswer::Gives { after: 0.0 };
 /// No timer is armed.
 const UNARMED: Micros = Micros::MAX;
 
@@ -103,6 +104,13 @@ pub struct World<'a, A: Agent> {
     tick: Micros,
     script: Vec<What>,
     watch: Watch,
+    /// Nothing of the clients runs before.
+    asleep_until: Micros,
+    /// There is a network between the clients and everything else, and whether their platform says so.
+    network: bool,
+    online: bool,
+    credentials: AppAnswer,
+    preparation: AppAnswer,
 }
 
 fn micros(secs: f64) -> Micros {
@@ -136,6 +144,11 @@ impl<'a, A: Agent> World<'a, A> {
             seed: Seed::new(&plan.seed),
             tick: micros(tick),
             script: Vec::new(),
+            asleep_until: 0,
+            network: true,
+            online: true,
+            credentials: AT_ONCE,
+            preparation: AT_ONCE,
         };
         world.begin();
         world
@@ -159,7 +172,12 @@ impl<'a, A: Agent> World<'a, A> {
     }
 
     /// Runs to the end. `progress` hears now and then how far it is, 0 to 1.
-    pub fn run(mut self, progress: &mut dyn FnMut(f64)) -> Outcome {
+    pub fn run(self, progress: &mut dyn FnMut(f64)) -> Outcome {
+        self.run_with(progress).0
+    }
+
+    /// The same, with what the clients share and the clients themselves as they are at the end.
+    pub fn run_with(mut self, progress: &mut dyn FnMut(f64)) -> (Outcome, A::Shared, Vec<A>) {
         let end = micros(self.plan.end);
         let mut events = 0;
         while let Some(event) = self.timeline.pop() {
@@ -183,13 +201,15 @@ impl<'a, A: Agent> World<'a, A> {
         for link in self.slots.iter().flat_map(|slot| &slot.links) {
             counts[usize::from(link.server)].1 += u32::from(link.stage == Stage::Open);
         }
-        Outcome {
+        let outcome = Outcome {
             figures: self.watch.figures(self.arrived, present, connected),
             course: self.watch.course.take(),
             events,
             bytes_per_slot: size_of::<Slot<A>>(),
             counts,
-        }
+        };
+        let agents = self.slots.into_iter().filter_map(|slot| slot.agent);
+        (outcome, self.shared, agents.collect())
     }
 
     fn secs(&self) -> f64 {
@@ -206,9 +226,16 @@ impl<'a, A: Agent> World<'a, A> {
 
     fn schedule(&mut self, at: Micros, kind: Kind, whom: u32, id: u32, more: u16) {
         let tenant = match kind {
-            Kind::Timer | Kind::Leave | Kind::Answer | Kind::Reach | Kind::Serve | Kind::Opened | Kind::Closed => {
-                self.slots[whom as usize].tenant
-            }
+            Kind::Timer
+            | Kind::Leave
+            | Kind::Answer
+            | Kind::Reach
+            | Kind::Serve
+            | Kind::Opened
+            | Kind::Closed
+            | Kind::Credentials
+            | Kind::Prepared
+            | Kind::Heard => self.slots[whom as usize].tenant,
             _ => 0,
         };
         self.timeline.push(Event {
@@ -261,7 +288,22 @@ impl<'a, A: Agent> World<'a, A> {
                 self.arrive();
                 self.next_of_batch(whom as usize);
             }
+            Kind::Wake => {
+                if more == 1 {
+                    self.tell_all(News::Wake);
+                }
+            }
             _ if self.slots[whom as usize].tenant != event.tenant => {}
+            // What happens outside of pages does not sleep.
+            _ if self.now < self.asleep_until && !matches!(kind, Kind::Leave | Kind::Reach | Kind::Serve) => {
+                if kind == Kind::Timer && self.slots[whom as usize].armed == event.at {
+                    self.slots[whom as usize].armed = self.asleep_until;
+                }
+                self.timeline.push(Event {
+                    at: self.asleep_until,
+                    ..event
+                });
+            }
             Kind::Timer => {
                 if self.slots[whom as usize].armed == event.at {
                     self.slots[whom as usize].armed = UNARMED;
@@ -269,30 +311,18 @@ impl<'a, A: Agent> World<'a, A> {
                 }
             }
             Kind::Leave => self.leave(whom),
-            Kind::Answer => {
-                let edition = if self.seed.up {
-                    self.seed.edition(self.now as f64 / 1e6, whom)
-                } else {
-                    None
-                };
-                match edition {
-                    Some(edition) => self.tell(
-                        whom,
-                        News::List {
-                            request: id,
-                            edition: &edition,
-                        },
-                    ),
-                    None => {
-                        let failure = if self.seed.up {
-                            SeedFailure::BadList
-                        } else {
-                            SeedFailure::Unreachable
-                        };
-                        self.tell(whom, News::ListFailed { request: id, failure });
-                    }
+            Kind::Answer => self.answer(whom, id),
+            Kind::Credentials if more == 0 => self.tell(whom, News::NoCredentials { attempt: id }),
+            Kind::Credentials => {
+                if self.link(whom, id).is_some() {
+                    self.later(self.plan.latency, Kind::Reach, whom, id, 0);
+                    self.tell(whom, News::Dialed { attempt: id });
                 }
             }
+            Kind::Prepared if more == 0 => self.tell(whom, News::Unprepared { attempt: id }),
+            Kind::Prepared => self.tell(whom, News::Prepared { attempt: id }),
+            Kind::Opened | Kind::Closed | Kind::Heard if !self.network => {}
+            Kind::Heard => self.tell(whom, News::Heard { attempt: id }),
             Kind::Reach => self.reach(whom, id),
             Kind::Serve => self.serve(whom, id),
             Kind::Opened => {
@@ -448,10 +478,23 @@ impl<'a, A: Agent> World<'a, A> {
                     server,
                     stage: Stage::Dialing,
                 };
-                self.later(latency, Kind::Reach, client, attempt, 0);
+                if self.plan.client.credentials {
+                    self.let_application_answer(self.credentials, Kind::Credentials, client, attempt);
+                } else {
+                    self.later(latency, Kind::Reach, client, attempt, 0);
+                }
+            }
+            Act::Prepare { attempt } => self.let_application_answer(self.preparation, Kind::Prepared, client, attempt),
+            Act::Beat { attempt } => {
+                let server = self.link(client, attempt).map(|link| usize::from(link.server));
+                if self.network && server.is_some_and(|server| !self.servers[server].frozen) {
+                    self.later(2.0 * latency, Kind::Heard, client, attempt, 0);
+                }
             }
             Act::Close { attempt } => {
-                if self.remove(client, attempt).is_some() {
+                let server = self.link(client, attempt).map(|link| usize::from(link.server));
+                let answers = self.network && server.is_some_and(|server| !self.servers[server].frozen);
+                if self.remove(client, attempt).is_some() && answers {
                     self.later(2.0 * latency, Kind::Closed, client, attempt, NORMAL);
                 }
             }
@@ -466,7 +509,62 @@ impl<'a, A: Agent> World<'a, A> {
         }
     }
 
+    /// The seed's answer is due.
+    fn answer(&mut self, client: u32, request: u32) {
+        let trouble = match self.seed.trouble {
+            _ if !self.network && self.online => return,
+            _ if !self.network => Some(SeedTrouble::Unreachable),
+            trouble => trouble,
+        };
+        let failure = match trouble {
+            None => SeedFailure::BadList,
+            Some(SeedTrouble::Hangs) => return,
+            Some(SeedTrouble::Unreachable) => SeedFailure::Unreachable,
+            Some(SeedTrouble::Overloaded) => SeedFailure::Overloaded,
+            Some(SeedTrouble::Expired) => SeedFailure::Expired,
+            Some(SeedTrouble::Forbidden) => SeedFailure::Forbidden,
+            Some(SeedTrouble::Status) => SeedFailure::Status,
+            Some(SeedTrouble::BadList) => SeedFailure::BadList,
+        };
+        let edition = match trouble {
+            None => self.seed.edition(self.now as f64 / 1e6, client),
+            Some(_) => None,
+        };
+        match &edition {
+            Some(edition) => self.tell(client, News::List { request, edition }),
+            None => self.tell(client, News::ListFailed { request, failure }),
+        }
+    }
+
+    fn let_application_answer(&mut self, answer: AppAnswer, kind: Kind, client: u32, attempt: u32) {
+        match answer {
+            AppAnswer::Gives { after } => self.later(after, kind, client, attempt, 1),
+            AppAnswer::Fails { after } => self.later(after, kind, client, attempt, 0),
+            AppAnswer::Hangs => {}
+        }
+    }
+
+    fn tell_all(&mut self, news: News<'_>) {
+        for client in 0..self.slots.len() as u32 {
+            self.tell(client, news);
+        }
+    }
+
     fn reach(&mut self, client: u32, attempt: u32) {
+        if !self.network {
+            // Where the platform knows, it fails at once.
+            if !self.online {
+                self.remove(client, attempt);
+                self.tell(
+                    client,
+                    News::Closed {
+                        attempt,
+                        code: ABNORMAL,
+                    },
+                );
+            }
+            return;
+        }
         let (now, unlimited) = (self.secs(), self.is_warming_up());
         let Some(link) = self.link(client, attempt) else { return };
         link.stage = Stage::Waiting;
@@ -504,7 +602,7 @@ impl<'a, A: Agent> World<'a, A> {
     }
 
     /// All connections of these servers end.
-    fn end_connections(&mut self, servers: &[usize]) {
+    fn end_connections(&mut self, servers: &[usize], code: u16) {
         let mut lost = 0;
         for client in 0..self.slots.len() as u32 {
             for at in 0..LINKS {
@@ -513,7 +611,7 @@ impl<'a, A: Agent> World<'a, A> {
                     continue;
                 }
                 self.remove(client, attempt);
-                self.later(self.plan.latency, Kind::Closed, client, attempt, ABNORMAL);
+                self.later(self.plan.latency, Kind::Closed, client, attempt, code);
                 if stage != Stage::Open {
                     self.watch.failed(self.secs());
                 } else if self.slots[client as usize]
@@ -543,7 +641,7 @@ impl<'a, A: Agent> World<'a, A> {
                     self.servers[server].die(silent);
                     self.notice_later(server);
                 }
-                self.end_connections(&servers);
+                self.end_connections(&servers, ABNORMAL);
             }
             What::Revive { servers } => {
                 let anybody = self.servers.iter().any(Server::in_service);
@@ -563,7 +661,7 @@ impl<'a, A: Agent> World<'a, A> {
                 for &server in &servers {
                     self.servers[server].forget_queue(now);
                 }
-                self.end_connections(&servers);
+                self.end_connections(&servers, ABNORMAL);
             }
             What::Drain { servers } => {
                 self.watch.must_leave(&servers);
@@ -588,8 +686,26 @@ impl<'a, A: Agent> World<'a, A> {
             }),
             What::Rate { servers, rate } => self.each(&servers, |server| server.rate = rate),
             What::Arrive { clients, within } => self.add_batch(now, clients, within),
-            What::SeedDown => self.seed.up = false,
-            What::SeedUp => self.seed.up = true,
+            What::Freeze { servers } => self.each(&servers, |server| server.frozen = true),
+            What::Thaw { servers } => self.each(&servers, |server| server.frozen = false),
+            What::Close { servers, code } => self.end_connections(&servers, code),
+            What::Network { up, told } => {
+                self.network = up;
+                if told || up && !self.online {
+                    self.online = up;
+                    self.tell_all(News::Network { online: up });
+                }
+            }
+            What::Sleep { seconds, told } => {
+                self.asleep_until = self.asleep_until.max(self.now + micros(seconds));
+                self.schedule(self.asleep_until, Kind::Wake, 0, 0, u16::from(told));
+            }
+            What::Credentials { answer } => self.credentials = answer,
+            What::Preparation { answer } => self.preparation = answer,
+            What::Application { does } => self.tell_all(News::Application(does)),
+            What::SeedDown => self.seed.trouble = Some(SeedTrouble::Unreachable),
+            What::SeedFails { how } => self.seed.trouble = Some(how),
+            What::SeedUp => self.seed.trouble = None,
             What::Garbage { part } => {
                 self.seed.garbage = part;
                 self.seed.publish(now, &self.servers);

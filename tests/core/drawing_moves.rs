@@ -80,6 +80,30 @@ fn a_better_group_without_capacities_has_room_for_all_and_is_filled_level() {
 }
 
 #[test]
+fn where_the_emptiest_is_out_of_the_question_the_next_will_do() {
+    // Without capacities `a` would get everybody, were it not for its count, which might be stuck.
+    let now = |n: f64| {
+        json!([
+            entry("a", json!({ "users": 100.0 })),
+            entry("b", json!({ "users": 900.0 + n })),
+            in_group(1, "c", 400.0, 1e3),
+        ])
+    };
+    let shares = probabilities(&selector(&list(now(1.0))), at(0.0));
+    assert_eq!(shares[1], 0.0, "{shares:?}");
+    assert_chances(&Life::of("c", now), &[("failback", "b", 0.5)]);
+    // And where nobody at all may go to the best group, the next better one will do, up to its room.
+    let now = |n: f64| {
+        json!([
+            entry("a", json!({ "users": 100.0 })),
+            in_group(1, "b", 649.0 + n, 1e3),
+            in_group(2, "c", 400.0, 1e3),
+        ])
+    };
+    assert_chances(&Life::of("c", now), &[("failback", "b", 0.125)]);
+}
+
+#[test]
 fn no_more_go_in_a_second_than_the_first_target_to_be_busy_can_take() {
     let now = |n: f64| {
         json!([
@@ -927,9 +951,11 @@ fn by_the_book(life: &Life) -> Book {
     let endless = now
         .servers()
         .iter()
-        .any(|s| better(s) && is_virtual(s) && share(s) > 0.0);
+        .any(|s| better(s) && is_virtual(s) && s.offered() && may_attract(s));
     let room_of = |s: &Server| (0.75 * s.capacity - s.users).max(0.0);
-    let weights = targets(&better, if endless { &share } else { &room_of });
+    // Where others would not go, those go who may not go anywhere else.
+    let level_of = |s: &Server| share(s).max(if is_virtual(s) { 1e-9 } else { 0.0 });
+    let weights = targets(&better, if endless { &level_of } else { &room_of });
     let room = if endless {
         f64::INFINITY
     } else {

@@ -9,6 +9,7 @@ use evenkeel::decision::Assessment;
 use evenkeel::time::Instant;
 
 use super::{Act, Agent, News};
+use crate::plan::Application;
 
 /// An [`evenkeel::client::Client`].
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Agent for Core {
             }
             News::Opened { attempt } => client.handle_open(now, AttemptId(attempt)),
             News::Closed { attempt, code } => client.handle_closed(now, AttemptId(attempt), code, !is_final(code)),
-            News::Tick => {}
+            other => pass_on(client, now, other),
         }
     }
 
@@ -68,7 +69,8 @@ impl Agent for Core {
                         server,
                     });
                 }
-                Command::Prepare { attempt } => self.0.handle_prepared(now, attempt),
+                Command::Prepare { attempt } => return Some(Act::Prepare { attempt: attempt.0 }),
+                Command::Beat { attempt } => return Some(Act::Beat { attempt: attempt.0 }),
                 Command::Close { attempt } | Command::Retire { attempt } => {
                     return Some(Act::Close { attempt: attempt.0 });
                 }
@@ -79,7 +81,6 @@ impl Agent for Core {
                 | Command::State(_)
                 | Command::Resort { .. }
                 | Command::Opened { .. }
-                | Command::Beat { .. }
                 | Command::Lost { .. }
                 | Command::Retry(_) => {}
             }
@@ -92,5 +93,28 @@ impl Agent for Core {
 
     fn is_open(&self) -> bool {
         matches!(self.0.state(), State::Open | State::Migrating)
+    }
+}
+
+/// Tells a client what neither opens nor ends anything that a driver keeps account of.
+pub(super) fn pass_on(client: &mut Client, now: Instant, news: News<'_>) {
+    match news {
+        News::Dialed { attempt } => client.handle_dialed(now, AttemptId(attempt)),
+        News::Prepared { attempt } => client.handle_prepared(now, AttemptId(attempt)),
+        News::Unprepared { attempt } => client.handle_unprepared(now, AttemptId(attempt)),
+        News::NoCredentials { attempt } => client.handle_credentials_failed(now, AttemptId(attempt)),
+        News::Heard { attempt } => client.handle_heard(AttemptId(attempt), now),
+        News::Network { online } => client.handle_network(now, online),
+        News::Wake => client.handle_wake(now),
+        News::Application(Application::Close) => client.handle_close(now),
+        News::Application(Application::Reconnect) => client.handle_reconnect(now),
+        News::Application(Application::Migrate) => client.handle_migrate(now),
+        News::Application(Application::Refresh) => client.handle_refresh(now),
+        News::Start
+        | News::List { .. }
+        | News::ListFailed { .. }
+        | News::Opened { .. }
+        | News::Closed { .. }
+        | News::Tick => {}
     }
 }

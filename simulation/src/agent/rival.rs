@@ -310,6 +310,15 @@ impl Agent for Rival {
             News::Opened { attempt } => self.opened(shared, attempt, now),
             News::Closed { attempt, .. } => self.closed(shared, attempt, now),
             News::Tick => self.tick(shared, now),
+            // What these rules are compared in is the choice and the waiting: they know of no application and no page.
+            News::Dialed { .. }
+            | News::NoCredentials { .. }
+            | News::Prepared { .. }
+            | News::Unprepared { .. }
+            | News::Heard { .. }
+            | News::Network { .. }
+            | News::Wake
+            | News::Application(_) => {}
         }
     }
 

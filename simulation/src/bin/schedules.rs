@@ -1,0 +1,125 @@
+//! `npm run schedules`: faults at random, again and again, and clients that are watched at every step.
+
+use std::io::IsTerminal as _;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use std::{panic, thread};
+
+use anyhow::{Result, bail, ensure};
+use clap::Parser;
+use evenkeel_simulation::plan::Plan;
+use evenkeel_simulation::schedules::{self, Failure};
+use evenkeel_simulation::seen::{Seen, What};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Fewer schedules than this may miss something by chance.
+const ENOUGH: u64 = 5_000;
+
+/// Runs schedules of faults against the core, and shows the first violation as a plan
+#[derive(Parser)]
+#[command(name = "evenkeel-schedules")]
+struct Arguments {
+    /// So many schedules
+    #[arg(long, default_value_t = 10_000)]
+    schedules: u64,
+    /// The first random seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// At a time; default: as many as there are processors
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// This one schedule (a plan as a failure prints it), under `--seed`
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    panic::set_hook(Box::new(|_| {}));
+    if let Some(file) = &arguments.plan {
+        let plan = Plan::read(file)?;
+        match schedules::run(&plan, arguments.seed) {
+            Ok(_) => println!("no violation"),
+            Err(violation) => bail!("{violation}"),
+        }
+        return Ok(());
+    }
+    let start = Instant::now();
+    let (seen, failure) = run_all(&arguments);
+    if let Some(failure) = failure {
+        let Failure { violation, seed, plan } = schedules::shrink(failure);
+        println!("{}", serde_json::to_string_pretty(&plan)?);
+        bail!("seed {seed}: {violation}\nthe schedule above shows it: --seed {seed} --plan FILE");
+    }
+    for (what, times) in seen.iter() {
+        match what {
+            What::Fault(name) => println!("fault       {name:<32} {times}"),
+            What::Transition(from, to) => println!("transition  {:<32} {times}", format!("{from} → {to}")),
+            What::Command(name) => println!("command     {name:<32} {times}"),
+            What::Cause(name) => println!("cause       {name:<32} {times}"),
+            What::Move(name) => println!("move        {name:<32} {times}"),
+        }
+    }
+    println!(
+        "{} schedules without a violation in {:.0} s",
+        arguments.schedules,
+        start.elapsed().as_secs_f64()
+    );
+    let unseen: Vec<_> = schedules::all_to_be_seen()
+        .into_iter()
+        .filter(|&what| seen.times(what) == 0)
+        .collect();
+    ensure!(
+        arguments.schedules < ENOUGH || unseen.is_empty(),
+        "never seen, and so not tested: {unseen:?}"
+    );
+    Ok(())
+}
+
+fn run_all(arguments: &Arguments) -> (Seen, Option<Failure>) {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let jobs = arguments.jobs.unwrap_or(processors).max(1);
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(arguments.schedules)
+    } else {
+        ProgressBar::hidden()
+    };
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left") {
+        bar.set_style(style);
+    }
+    let next = AtomicU64::new(0);
+    let together = Mutex::new((Seen::default(), None));
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                let mut seen = Seen::default();
+                let mut failure = None;
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= arguments.schedules {
+                        break;
+                    }
+                    let seed = arguments.seed + number;
+                    let plan = schedules::draw(seed);
+                    match schedules::run(&plan, seed) {
+                        Ok(of_one) => seen.add(&of_one),
+                        Err(violation) => {
+                            failure = Some(Failure { violation, seed, plan });
+                            next.store(arguments.schedules, Ordering::Relaxed);
+                        }
+                    }
+                    bar.inc(1);
+                }
+                if let Ok(mut together) = together.lock() {
+                    together.0.add(&seen);
+                    together.1 = together.1.take().or(failure);
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    together.into_inner().unwrap_or_default()
+}

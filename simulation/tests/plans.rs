@@ -4,6 +4,7 @@
 use evenkeel_simulation::plan::Plan;
 use evenkeel_simulation::policy::Policy;
 use evenkeel_simulation::scenario::{self, Settings};
+use evenkeel_simulation::schedules;
 use serde_json::{Value, json};
 
 fn plan() -> Value {
@@ -133,8 +134,10 @@ fn the_schema_knows_every_field_and_every_event() {
     let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
     let mut found = Vec::new();
     let names = schema["$defs"]["event"]["properties"]["do"]["enum"].clone();
-    for scenario in &scenario::ALL {
-        let plan = serde_json::to_value(scenario.plan(&Settings::default())).unwrap();
+    let scenarios = scenario::ALL.iter().map(|scenario| scenario.plan(&Settings::default()));
+    let schedules = (0..200).map(schedules::draw);
+    for plan in scenarios.chain(schedules) {
+        let plan = serde_json::to_value(plan).unwrap();
         unknown(&schema, &schema, &plan, "", &mut found);
         for event in plan["events"].as_array().unwrap() {
             assert!(names.as_array().unwrap().contains(&event["do"]), "{event}");
@@ -146,6 +149,7 @@ fn the_schema_knows_every_field_and_every_event() {
         let mut document = plan();
         document["events"] = json!([{
             "at": 1, "do": name, "servers": [0], "within": 1, "clients": 1, "part": 0.1, "rate": 1, "after": 1,
+            "code": 1011, "up": true, "seconds": 1, "answer": "gives", "does": "refresh", "how": "hangs",
         }]);
         Plan::parse("my.json", &document.to_string()).unwrap_or_else(|error| panic!("{error}"));
     }

@@ -95,11 +95,12 @@ impl Watched {
         if self.may_end {
             assert!(
                 matches!(state, State::Closed | State::Open),
-                "neither over nor open: {client:?}"
+                "neither over nor open, but {}",
+                state.name()
             );
             return;
         }
-        assert_eq!(state, State::Open, "not back: {client:?}");
+        assert_eq!(state, State::Open, "not back");
         let list = client.selector().in_force().map(|in_force| &in_force.list);
         let own = client.server().and_then(|key| list?.server(key));
         let deters = |server: &Server| {
@@ -113,7 +114,12 @@ impl Watched {
         let better = (goes_anywhere || !better().any(deters))
             .then(|| better().find(|server| server.offered() && !deters(server)))
             .flatten();
-        assert!(better.is_none(), "it stays behind {better:?}: {client:?}");
+        assert!(
+            better.is_none(),
+            "it stays on {:?} behind {:?}",
+            own.map(|own| &own.id),
+            better.map(|better| &better.id)
+        );
     }
 }
 

@@ -331,6 +331,40 @@ fn a_server_that_has_been_the_emptiest_for_ten_minutes_gets_its_part() {
 }
 
 #[test]
+fn the_ten_minutes_are_those_of_one_server() {
+    // Eight of about half of what they hold, and two with less.
+    let moves = |two: &dyn Fn(bool) -> [f64; 2]| {
+        let servers = |odd: bool| -> Value {
+            let others = (0..8).map(|server| (server.to_string(), 49_998.0 + f64::from(u8::from(odd))));
+            let two = ["a", "b"].map(str::to_owned).into_iter().zip(two(odd));
+            let all = others.chain(two);
+            all.map(|(id, users)| server(&id, users, 1e5)).collect()
+        };
+        let lists = (0..=12u32).map(|minute| (121.0 + 75.0 * f64::from(minute), list(servers(minute % 2 == 1))));
+        let before = [30.0, 60.0].map(|when| (when, list(servers(true))));
+        Life::by("0", before.into_iter().chain(lists)).rebalancing()
+    };
+    // Which of them is the emptiest changes from list to list.
+    let by_turns = |odd| {
+        if odd {
+            [30_000.0, 31_000.0]
+        } else {
+            [31_000.0, 30_000.0]
+        }
+    };
+    assert_moves(&moves(&by_turns), false);
+    // One is the emptiest all the time, whatever the other does.
+    let one = |odd| {
+        if odd {
+            [30_000.0, 34_000.0]
+        } else {
+            [30_001.0, 45_000.0]
+        }
+    };
+    assert_moves(&moves(&one), true);
+}
+
+#[test]
 fn where_counts_are_small_the_emptiest_may_be_so_by_chance() {
     // A mean of 36: 18 are three standard deviations less, and one user is nothing.
     for (emptiest, moves) in [(17.5, false), (16.5, true)] {

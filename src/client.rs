@@ -98,8 +98,12 @@ struct Attempt {
     reason: MoveReason,
     /// The one that the decision fell on its server with.
     probability: f64,
+    /// When it set out.
+    begun_at: Instant,
     /// The list has been looked at because it takes so long.
     has_looked: bool,
+    /// Its time was up, and it stays in line: the users that its server had then.
+    in_line: Option<f64>,
 }
 
 /// One persistent connection that chooses its own server.
@@ -420,6 +424,7 @@ impl Client {
         {
             attempt.stage = Stage::Dialing;
             attempt.deadline = deadline;
+            attempt.begun_at = now;
             if let Phase::Connecting { hedge_at, .. } = &mut self.phase
                 && *hedge_at < Instant::NEVER
             {
@@ -505,10 +510,12 @@ impl Client {
         if self.old.take_if(|old| old.link.attempt == attempt).is_some() {
             return;
         }
-        if let Some(&mut Attempt { stage, .. }) = self.attempt_mut(attempt) {
+        if let Some(&mut Attempt { stage, in_line, .. }) = self.attempt_mut(attempt) {
             let why = match stage {
                 Stage::Preparing => self.end_of(now, code, now),
                 _ if self.is_own_trouble(now) => RetryCause::Server(Cause::Local),
+                // It has stayed longer than the platform, or the server, lets anybody wait.
+                _ if in_line.is_some() => RetryCause::Server(Cause::Overload),
                 _ => RetryCause::Server(Cause::Refused),
             };
             return self.attempt_failed(now, attempt, why, reconnect);
@@ -753,12 +760,12 @@ impl Client {
             }
             Phase::Listing => return self.fetch(now),
             Phase::Connecting { mut first, hedge_at } if now >= first.deadline => {
-                if self.stays_in_line(now, &first, assessment) {
-                    first.deadline = now + self.config.connect_timeout;
-                    first.has_looked = false;
-                    self.phase = Phase::Connecting { first, hedge_at };
-                } else {
-                    self.give_up(now, first);
+                match self.more_time(now, &mut first, assessment) {
+                    Some(time) => {
+                        first.deadline = now + time;
+                        self.phase = Phase::Connecting { first, hedge_at };
+                    }
+                    None => self.give_up(now, first),
                 }
             }
             Phase::Connecting { mut first, hedge_at } if now >= self.looks_at(&first) => {
@@ -878,7 +885,9 @@ impl Client {
             deadline,
             reason: beside.unwrap_or(MoveReason::Requested),
             probability,
+            begun_at: now,
             has_looked: false,
+            in_line: None,
         })
     }
 
@@ -927,9 +936,7 @@ impl Client {
         let why = match attempt.stage {
             Stage::Credentials => RetryCause::Credentials,
             // Begun so soon after a sleep, it hangs because of it.
-            _ if self.is_own_trouble(attempt.deadline - self.config.connect_timeout) => {
-                RetryCause::Server(Cause::Local)
-            }
+            _ if self.is_own_trouble(attempt.begun_at) => RetryCause::Server(Cause::Local),
             _ => RetryCause::Server(Cause::Overload),
         };
         self.attempt_failed(now, attempt.id, why, true);

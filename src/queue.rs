@@ -101,7 +101,7 @@ impl Episode {
         };
         let list = &*in_force.list;
         let missing = self.users_before - selector.memory.settled_users(list);
-        let length = if in_force.made() > self.since + LOSS_NOTICED_AFTER {
+        let length = if in_force.made() > self.can_be_told_from() {
             in_force.made().since(self.since) + seconds_to_take(missing, list, assessment)
         } else {
             let eligible: f64 = eligible(list, assessment).map(|(server, _)| server.users).sum();
@@ -148,6 +148,11 @@ impl Episode {
     /// When the last who was thrown out with us would be in, if every user there was had been.
     pub(crate) fn last_turn(&self, list: &ServerList, assessment: &Assessment) -> Instant {
         self.since + seconds_to_take(self.users_before, list, assessment).min(LONGEST)
+    }
+
+    /// A list made after this shows what happened.
+    pub(crate) fn can_be_told_from(&self) -> Instant {
+        self.since + LOSS_NOTICED_AFTER
     }
 
     /// The place in the queue as a part of this time.

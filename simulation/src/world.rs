@@ -312,7 +312,10 @@ impl<'a, A: Agent> World<'a, A> {
             }
             Kind::Leave => self.leave(whom),
             Kind::Answer => self.answer(whom, id),
-            Kind::Credentials if more == 0 => self.tell(whom, News::NoCredentials { attempt: id }),
+            Kind::Credentials if more == 0 => {
+                self.remove(whom, id);
+                self.tell(whom, News::NoCredentials { attempt: id });
+            }
             Kind::Credentials => {
                 if self.link(whom, id).is_some() {
                     self.later(self.plan.latency, Kind::Reach, whom, id, 0);

@@ -8,7 +8,7 @@ use crate::client::command::RetryCause;
 use crate::decision::Assessment;
 use crate::list::ServerKey;
 use crate::queue::Episode;
-use crate::selector::{Decision, Overrides, Reason};
+use crate::selector::{Decision, InForce, Overrides, Reason};
 use crate::time::{Duration, Instant};
 
 /// An overloaded server's clients try another one, once, within this.
@@ -254,33 +254,59 @@ impl Client {
     }
 
     pub(super) fn look(&mut self, now: Instant) {
-        if self.selector.in_force().is_some_and(|in_force| !in_force.is_fresh(now)) {
+        let since = self.episode.as_ref().map_or(now, Episode::can_be_told_from);
+        let tells = |in_force: &InForce| in_force.is_fresh(now) && in_force.made() > since;
+        if !self.selector.in_force().is_some_and(tells) {
             self.fetch(now);
         }
     }
 
-    /// Whether an attempt that has taken too long stands in line where everyone does. While a fleet's users come back all at
-    /// once, each server has a line of its own; who leaves it is served in vain, and lines up again behind everyone else.
-    /// So it stays while the list shows that all servers are busy, this one among them, but no longer than the longest line
-    /// can be. And those who would go elsewhere by now do.
-    pub(super) fn stays_in_line(&mut self, now: Instant, attempt: &Attempt, assessment: &mut Assessment) -> bool {
-        if !attempt.has_looked {
-            return false;
+    /// The time that an attempt gets on top, whose time is up. Where the look at the list is still to come, because timers
+    /// come late, it gets that of a look. Where it stands in line with everyone else, it gets as long again.
+    pub(super) fn more_time(
+        &mut self,
+        now: Instant,
+        attempt: &mut Attempt,
+        assessment: &mut Assessment,
+    ) -> Option<Duration> {
+        if attempt.has_looked {
+            attempt.in_line = Some(self.stays_in_line(now, attempt, assessment)?);
+            attempt.has_looked = false;
+            return Some(self.config.connect_timeout);
+        }
+        if attempt.stage != Stage::Dialing || self.episode.is_none() {
+            return None;
+        }
+        attempt.has_looked = true;
+        self.look(now);
+        Some(LOOK_BEFORE.min(self.config.connect_timeout))
+    }
+
+    /// Whether an attempt stands in line where everyone does, and if so, how many users its server has. While a fleet's users
+    /// come back all at once, each server has a line of its own; who leaves it is served in vain, and lines up again behind
+    /// everyone else. So it stays while a list made since shows that all servers are busy, and that this one takes users in,
+    /// but no longer than the longest line can be. And those who would go elsewhere by now do.
+    fn stays_in_line(&mut self, now: Instant, attempt: &Attempt, assessment: &mut Assessment) -> Option<f64> {
+        if attempt.stage != Stage::Dialing || !self.online || self.is_own_trouble(attempt.begun_at) {
+            return None;
         }
         self.weigh(now, Overrides::default(), assessment);
-        let (Some(episode), Some(in_force)) = (&self.episode, self.selector.in_force()) else {
-            return false;
-        };
-        let probability = in_force
-            .list
-            .position(attempt.server)
-            .and_then(|position| assessment.candidates.get(position))
-            .filter(|candidate| candidate.excluded.is_none())
-            .map_or(0.0, |candidate| candidate.probability);
-        in_force.is_recent(now)
+        let (episode, in_force) = (self.episode.as_ref()?, self.selector.in_force()?);
+        let list = &in_force.list;
+        let position = list.position(attempt.server)?;
+        let candidate = assessment.candidates.get(position)?;
+        let users = list.servers().get(position)?.users;
+        let is_busy = in_force.is_recent(now)
+            && in_force.made() > episode.can_be_told_from()
             && episode.time_for_missing(&self.selector) > CROWDED
-            && now < episode.last_turn(&in_force.list, assessment) + self.config.connect_timeout
-            && self.random.between(0.0, LESS_LIKELY) * attempt.probability < probability
+            && now < episode.last_turn(list, assessment) + self.config.connect_timeout;
+        let takes_users_in = attempt.in_line.is_none_or(|before| users > before);
+        let would_go_there = candidate.excluded.is_none()
+            && match self.config.affinity {
+                Some(affinity) => affinity.choose(list, assessment) == Some(position),
+                None => self.random.between(0.0, LESS_LIKELY) * attempt.probability < candidate.probability,
+            };
+        (is_busy && takes_users_in && would_go_there).then_some(users)
     }
 
     fn decide(&mut self, now: Instant, assessment: &mut Assessment) {

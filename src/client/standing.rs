@@ -66,6 +66,7 @@ impl Client {
     /// From now on this is the connection.
     pub(super) fn take_up(&mut self, now: Instant, link: Link) {
         self.phase = Phase::Open(link);
+        self.underused = None;
         self.life = Liveness::new(now, &self.config);
         // What it promises is still to be noted, and it may ask to leave at once.
         self.list_is_new = true;

@@ -1,7 +1,7 @@
 //! Waiting for one's turn: how long, on which lists, and what when nobody is there to go to.
 
 use evenkeel::cause::{Cause, SeedFailure};
-use evenkeel::client::{Config, RetryCause, State};
+use evenkeel::client::{Command, Config, RetryCause, State};
 use evenkeel::selector::Reason;
 use serde_json::{Value, json};
 
@@ -618,10 +618,17 @@ fn in_line(seed: u64) -> Option<(World, usize, f64)> {
     begins.then(|| (world, attempts[0].1, attempts[0].0))
 }
 
-/// When the attempt that is under way ends.
+/// When the attempt that is under way ends; all servers take users in meanwhile.
 fn leaves_at(world: &mut World, from: f64) -> f64 {
-    world.run_until(400.0, |world| world.count(0, from, Happened::Abandoned) > 0);
-    world.now
+    while world.count(0, from, Happened::Abandoned) == 0 && world.now < 400.0 {
+        world.run_for(0.5);
+        world.servers.iter_mut().for_each(|it| it.base_users += 1.0);
+    }
+    let gone = world.since(0, from).into_iter();
+    gone.filter(|(_, what)| *what == Happened::Abandoned)
+        .map(|(when, _)| when)
+        .next()
+        .unwrap()
 }
 
 fn some_in_line() -> impl Iterator<Item = (u64, (World, usize, f64))> {
@@ -650,12 +657,12 @@ fn while_everyone_stands_in_line_an_attempt_that_takes_long_stays_where_it_is() 
 #[test]
 fn it_leaves_when_the_others_are_back() {
     for (seed, (mut world, _, from)) in some_in_line() {
-        world.run_until(from + 25.0, |_| false);
+        world.run_until(from + 5.0, |_| false);
         for server in &mut world.servers {
             server.base_users = 39_500.0;
         }
         let left = leaves_at(&mut world, from) - from;
-        assert!((29.9..30.1).contains(&left), "seed {seed}: {left}");
+        assert!((9.9..10.1).contains(&left), "seed {seed}: {left}");
     }
 }
 
@@ -685,14 +692,55 @@ fn it_does_not_stay_for_a_list_of_long_ago() {
         world.run_until(from + 5.0, |_| false);
         world.seeds = vec![Answer::Nothing];
         let left = leaves_at(&mut world, from) - from;
-        assert!((59.9..80.1).contains(&left), "seed {seed}: {left}");
+        assert!((9.9..20.1).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn it_leaves_a_server_that_takes_nobody_in() {
+    for (seed, (mut world, server, from)) in some_in_line() {
+        let mut left = None;
+        while left.is_none() && world.now < from + 60.0 {
+            world.run_for(0.5);
+            for (position, it) in world.servers.iter_mut().enumerate() {
+                it.base_users += if position == server { 0.0 } else { 50.0 };
+            }
+            left = Some(world.now).filter(|_| world.count(0, from, Happened::Abandoned) > 0);
+        }
+        // One look has nothing to compare with.
+        let left = left.unwrap() - from;
+        assert!((19.9..20.6).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn it_does_not_stay_where_the_trouble_is_its_own() {
+    for (seed, (mut world, _, from)) in some_in_line() {
+        world.run_until(from + 5.0, |_| false);
+        world.tell(0, |client, now| client.handle_network(now, false));
+        let left = leaves_at(&mut world, from) - from;
+        assert!((9.9..10.1).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn one_that_is_closed_while_it_stands_in_line_was_refused_by_nobody() {
+    for (seed, (mut world, _, from)) in some_in_line() {
+        world.run_until(from + 15.0, |_| false);
+        let attempt = world.clients[0].watched.live().unwrap();
+        let now = at(world.now);
+        let commands = world.clients[0].watched.closed(now, attempt, 1006, true);
+        let overload = RetryCause::Server(Cause::Overload);
+        let is_told = |command: &Command| matches!(command, Command::Retry(retry) if retry.cause == overload);
+        assert!(commands.iter().any(is_told), "seed {seed}: {commands:?}");
+        assert_eq!(world.blamed(0), Vec::<usize>::new(), "seed {seed}");
     }
 }
 
 #[test]
 fn an_attempt_that_opens_while_it_stands_in_line_is_a_connection_like_any_other() {
     let (_, (mut world, server, from)) = some_in_line().next().unwrap();
-    world.run_until(from + 35.0, |_| false);
+    world.run_until(from + 15.0, |_| false);
     let attempt = world.clients[0].watched.live().unwrap();
     let now = at(world.now);
     world.clients[0].watched.opened(now, attempt);

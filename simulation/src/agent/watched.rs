@@ -158,7 +158,11 @@ impl Agent for Watched {
             News::Opened { attempt } => model.opened(now, AttemptId(attempt)),
             News::NoCredentials { attempt } => model.credentials_failed(now, AttemptId(attempt)),
             News::Closed { attempt, code } => {
-                self.may_end |= is_final(code);
+                // Of one that is over already, or lingers, no code says anything.
+                let id = AttemptId(attempt);
+                let counts =
+                    model.connection() == Some(id) || model.connection().is_none() && model.sockets().contains(&id);
+                self.may_end |= counts && is_final(code);
                 model.closed(now, AttemptId(attempt), code, !is_final(code))
             }
             News::Application(Application::Close) => {

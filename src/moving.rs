@@ -23,7 +23,7 @@ const NEARLY_FULL: f64 = 0.9;
 const UNEVEN_WHEN_NEARLY_FULL: f64 = 1.03;
 /// …or where its emptiest has had less than so much of the mean for so long, or is new. One empty server among many raises
 /// no other far above the mean. But one that has just restarted is filled by those whose servers restart next, and whoever
-/// goes there before has to go twice.
+/// goes there before has to go twice. (A seed that drops dead servers from its list has them come back as new ones.)
 const UNDERUSED: f64 = 0.8;
 const UNDERUSED_FOR: Duration = Duration::from_secs(600.0);
 /// Less than so many standard deviations of a random count is chance, not unevenness.

@@ -19,6 +19,9 @@ use alloc::vec::Vec;
 const ARRIVALS_PER_MINUTE: f64 = 0.2;
 /// Bounds of the same part: a list is never so fresh that nobody else reads it, and never so old that counts mean nothing.
 const ARRIVALS_BOUNDS: (f64, f64) = (0.2, 20.0);
+/// A group of which less than half is used is taken to be filling: the same part is at least what is free of its capacity, less
+/// this.
+const FREE_AT_REST: f64 = 0.3;
 /// The same part, for the question whether a group has room: an old list must not empty the preferred group.
 const ARRIVALS_FOR_ROOM: f64 = 0.35;
 /// Arrivals are at least this part of the users: a full group still has some coming and going.
@@ -27,6 +30,8 @@ const TURNOVER: f64 = 0.02;
 const SPILL_AT: f64 = 0.85;
 /// A server gets at most so many times its fair share: a wrong count must not draw a fleet.
 const MOST_OF_FAIR_SHARE: f64 = 4.0;
+/// The same, if its count is seen to be alive.
+const MOST_IF_ALIVE: f64 = 8.0;
 
 /// Why a server is not considered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,9 +150,15 @@ pub fn draw(random: &mut Random, weights: impl Iterator<Item = f64> + Clone) -> 
 
 /// Gives every candidate that is not excluded its probability; the excluded get 0. They add up to 1, or to 0 if nothing is
 /// eligible. What is excluded has been entered in [`Assessment::candidates`] before, one for each server of the list.
+/// `is_alive`: whether a server's count is known to change; it is asked about few.
 ///
 /// O(S): the list keeps the servers of a group in order of their utilisation.
-pub fn weigh(list: &ServerList, circumstances: Circumstances, assessment: &mut Assessment) {
+pub fn weigh(
+    list: &ServerList,
+    circumstances: Circumstances,
+    is_alive: impl Fn(&Server) -> bool,
+    assessment: &mut Assessment,
+) {
     tally(list, assessment);
     let psi = (ARRIVALS_PER_MINUTE * circumstances.age.as_secs() / 60.0).clamp(ARRIVALS_BOUNDS.0, ARRIVALS_BOUNDS.1);
     let displaced = displaced(&assessment.groups, circumstances);
@@ -161,8 +172,9 @@ pub fn weigh(list: &ServerList, circumstances: Circumstances, assessment: &mut A
             continue;
         };
         if tally.share > 0.0 {
+            let psi = psi.max(tally.slack / tally.capacity - FREE_AT_REST);
             let arrivals = 1f64.max(psi * tally.slack).max(TURNOVER * tally.users) + displaced * tally.share;
-            fill(list, group, tally, arrivals, assessment);
+            fill(list, group, tally, arrivals, &is_alive, assessment);
         }
     }
 }
@@ -224,10 +236,24 @@ fn share_out(groups: &mut [Tally], psi: f64, displaced: f64) {
 
 /// Fills the group's servers with the arrivals, as water would: the emptiest rise first, until all that got any are level.
 /// Then no server keeps more than a few times its fair share, and what it loses goes to the others by their free capacity.
-fn fill(list: &ServerList, group: &Group, tally: Tally, arrivals: f64, assessment: &mut Assessment) {
+fn fill(
+    list: &ServerList,
+    group: &Group,
+    tally: Tally,
+    arrivals: f64,
+    is_alive: &impl Fn(&Server) -> bool,
+    assessment: &mut Assessment,
+) {
     let level = level(assessment.eligible(list, group).map(|(_, server)| server), arrivals);
     let wanted = |server: &Server| (level * server.capacity - server.users).max(0.0) / arrivals;
-    let most = |server: &Server| MOST_OF_FAIR_SHARE * server.capacity / tally.capacity;
+    let most = |server: &Server| {
+        let fair = server.capacity / tally.capacity;
+        if wanted(server) > MOST_OF_FAIR_SHARE * fair && is_alive(server) {
+            MOST_IF_ALIVE * fair
+        } else {
+            MOST_OF_FAIR_SHARE * fair
+        }
+    };
     let (mut excess, mut free) = (0.0, 0.0);
     for (_, server) in assessment.eligible(list, group) {
         let over = wanted(server) - most(server);
@@ -244,8 +270,9 @@ fn fill(list: &ServerList, group: &Group, tally: Tally, arrivals: f64, assessmen
         {
             let mut probability = wanted(server);
             if clipped {
-                probability = if probability > most(server) {
-                    most(server)
+                let most = most(server);
+                probability = if probability > most {
+                    most
                 } else {
                     probability + excess * (server.capacity - server.users).max(0.0) / free
                 };

@@ -25,6 +25,8 @@ const LONGEST: Duration = Duration::from_secs(600.0);
 const PRESUMED_LOST: f64 = 0.1;
 /// The shortest floor of those who were sent to the back of the queue.
 const SHORTEST_FLOOR: Duration = Duration::from_secs(20.0);
+/// So many users at a server, and no more than it takes in a second, need no queue.
+const AT_ONCE: f64 = 100.0;
 /// Bounds of the time that the whole fleet takes to let everyone in.
 const FLEET_BOUNDS: (f64, f64) = (5.0, 300.0);
 
@@ -121,13 +123,13 @@ impl Episode {
         self.rounds.is_multiple_of(2)
     }
 
-    /// The wait after such a round: half as long again as after the one before.
+    /// The wait after such a round: longer by two fifths than after the one before.
     pub(crate) fn round_wait(&mut self, selector: &Selector, now: Instant, random: &mut Random) -> Duration {
         self.round_wait = if self.round_wait == Duration::ZERO {
             SHORTEST
         } else {
             let most = self.fleet_time(selector, now);
-            (self.round_wait * 1.5).min(most)
+            (self.round_wait * 1.4).min(most)
         };
         random.span(self.round_wait / 2.0, self.round_wait)
     }
@@ -203,7 +205,10 @@ fn time_to_let_in(users: f64, selector: &Selector) -> Duration {
 /// O/R: how long the servers take to let so many users in, if they come as the decision sends them.
 fn seconds_to_take(users: f64, list: &ServerList, assessment: &Assessment) -> Duration {
     let longest = eligible(list, assessment)
-        .map(|(server, probability)| users.max(0.0) * probability / server.handshakes_per_second)
+        .map(|(server, probability)| {
+            let rate = server.handshakes_per_second;
+            (users * probability - rate.min(AT_ONCE)) / rate
+        })
         .fold(0.0, f64::max);
     Duration::from_secs(longest)
 }

@@ -309,7 +309,7 @@ impl Selector {
             displaced: displaced + overrides.displaced,
             failures: overrides.failures.unwrap_or(self.failures_after_first()),
         };
-        weigh(list, circumstances, assessment);
+        weigh(list, circumstances, |server| self.is_alive(server), assessment);
         true
     }
 

@@ -36,7 +36,7 @@ const MOVES: &str = "movesOverMinimum";
 const HANDSHAKES: &str = "peakHandshakesOverBudget";
 
 /// The targets of the rules, and behind them what is known to be hard.
-pub static CASES: [Case; 32] = [
+pub static CASES: [Case; 33] = [
     Case {
         about: "flash crowd, list every 10 s",
         scenario: "flash",
@@ -101,9 +101,16 @@ pub static CASES: [Case; 32] = [
         rivals: &["two-choices+partysocket", "two-choices+centrifuge"],
     },
     Case {
-        about: "rolling deploy (killed)",
+        about: "rolling deploy (killed), each down for 10 s",
         scenario: "rolling",
         set: |_| {},
+        wanted: &[(PEAK, Some(1.12)), (MOVES, Some(1.25))],
+        rivals: &["two-choices", "free", "uniform"],
+    },
+    Case {
+        about: "rolling deploy (killed), each down for 30 s",
+        scenario: "rolling",
+        set: |it| it.down = Some(30.0),
         wanted: &[(PEAK, Some(1.12)), (MOVES, Some(1.25))],
         rivals: &["two-choices", "free", "uniform"],
     },

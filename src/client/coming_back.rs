@@ -262,7 +262,8 @@ impl Client {
     }
 
     /// The time that an attempt gets on top, whose time is up. Where the look at the list is still to come, because timers
-    /// come late, it gets that of a look. Where it stands in line with everyone else, it gets as long again.
+    /// come late, it gets that of a look; where no list can tell yet, the time until one can. Where it stands in line with
+    /// everyone else, it gets as long again.
     pub(super) fn more_time(
         &mut self,
         now: Instant,
@@ -270,6 +271,10 @@ impl Client {
         assessment: &mut Assessment,
     ) -> Option<Duration> {
         if attempt.has_looked {
+            if let Some(time) = self.time_until_told(now, attempt) {
+                attempt.has_looked = false;
+                return Some(time);
+            }
             attempt.in_line = Some(self.stays_in_line(now, attempt, assessment)?);
             attempt.has_looked = false;
             return Some(self.config.connect_timeout);
@@ -280,6 +285,21 @@ impl Client {
         attempt.has_looked = true;
         self.look(now);
         Some(LOOK_BEFORE.min(self.config.connect_timeout))
+    }
+
+    /// How long it takes until a list can tell whether all servers are busy, and that has been looked at: if the one in force
+    /// cannot, and the next one comes before the attempt has had its time twice.
+    fn time_until_told(&self, now: Instant, attempt: &Attempt) -> Option<Duration> {
+        let (episode, in_force) = (self.episode.as_ref()?, self.selector.in_force()?);
+        let next = in_force.taken() + in_force.list.ttl;
+        let look = LOOK_BEFORE.min(self.config.connect_timeout);
+        let comes_in_time = next + look > now && next <= attempt.begun_at + self.config.connect_timeout * 2.0;
+        let waits = attempt.stage == Stage::Dialing
+            && self.online
+            && !self.is_own_trouble(attempt.begun_at)
+            && in_force.made() <= episode.can_be_told_from()
+            && comes_in_time;
+        waits.then(|| next.since(now).max(Duration::ZERO) + look)
     }
 
     /// Whether an attempt stands in line where everyone does, and if so, how many users its server has. While a fleet's users

@@ -53,8 +53,11 @@ fn nobody_is_sent_to_a_full_group_while_the_next_has_room() {
         in_group(1, "c", 0.0, 100.0),
         in_group(1, "d", 50.0, 100.0),
     ]));
-    // Group 1: slack 150, A = 30, which c alone takes before it is as full as d.
-    assert_near(&probabilities(&selector(&list), at(0.0)), &[0.0, 0.0, 1.0, 0.0]);
+    // Group 1: slack 150 of 200, A = 0.45 · 150 = 67.5, L = (67.5 + 50) / 200 = 0.5875.
+    assert_near(
+        &probabilities(&selector(&list), at(0.0)),
+        &[0.0, 0.0, 58.75 / 67.5, 8.75 / 67.5],
+    );
 }
 
 #[test]
@@ -92,17 +95,17 @@ fn an_unavailable_group_is_passed_over_and_its_users_are_expected_for_a_minute()
         in_group(1, "c", 100.0, 1000.0),
         in_group(1, "d", 300.0, 1000.0),
     ]));
-    // D = 400, slack 1600: A = 320 + 400 = 720, L = (720 + 400) / 2000 = 0.56.
+    // D = 400, slack 1600 of 2000: A = 0.5 · 1600 + 400 = 1200, L = (1200 + 400) / 2000 = 0.8.
     let mut selector = selector(&list);
-    let with_displaced = [0.0, 0.0, 460.0 / 720.0, 260.0 / 720.0];
+    let with_displaced = [0.0, 0.0, 700.0 / 1200.0, 500.0 / 1200.0];
     assert_near(&probabilities(&selector, at(0.0)), &with_displaced);
     assert!(selector.update(Arc::clone(&list), at(59.9)));
     assert_near(&probabilities(&selector, at(59.9)), &with_displaced);
-    // Later they have found a place, or left: A = 320, L = (320 + 400) / 2000 = 0.36.
+    // Later they have found a place, or left: A = 800, L = (800 + 400) / 2000 = 0.6.
     assert!(selector.update(Arc::clone(&list), at(60.0)));
     assert_near(
         &probabilities(&selector, at(60.0)),
-        &[0.0, 0.0, 260.0 / 320.0, 60.0 / 320.0],
+        &[0.0, 0.0, 500.0 / 800.0, 300.0 / 800.0],
     );
 }
 
@@ -181,10 +184,10 @@ fn no_more_are_taken_to_be_displaced_than_could_be_served() {
         server("a", 10.0, 100.0),
         server("b", 50.0, 100.0),
     ]));
-    // D = min(200, 1000), A = 28 + 200 = 228, L = (228 + 60) / 200 = 1.44.
+    // D = min(200, 1000), A = 0.4 · 140 + 200 = 256, L = (256 + 60) / 200 = 1.58.
     assert_near(
         &probabilities(&selector(&list), at(0.0)),
-        &[0.0, 134.0 / 228.0, 94.0 / 228.0],
+        &[0.0, 148.0 / 256.0, 108.0 / 256.0],
     );
 }
 
@@ -197,6 +200,31 @@ fn no_server_gets_more_than_four_times_its_fair_share() {
     let mut expected = [0.6 / 9.0; 10];
     expected[0] = 0.4;
     assert_near(&found, &expected);
+}
+
+#[test]
+fn one_whose_count_is_seen_to_change_gets_up_to_eight_times_its_fair_share() {
+    let servers = |users| {
+        let mut servers = vec![server("emptier", users, 100.0)];
+        servers.extend((0..19).map(|n| server(&format!("full-{n}"), 90.0, 100.0)));
+        list(servers.into())
+    };
+    let before = |users| {
+        let mut selector = selector(&servers(users));
+        selector.update(servers(0.0), at(10.0));
+        probabilities(&selector, at(10.0))[0]
+    };
+    assert_near(&[before(0.0), before(50.0)], &[4.0 / 20.0, 8.0 / 20.0]);
+}
+
+#[test]
+fn the_emptier_a_group_the_more_are_taken_to_be_on_their_way() {
+    // 160/200 − 0.3 of 160 are 80: L = (80 + 40) / 200 = 0.6. By a fifth of what is free, as at 60 %, they were 32.
+    let filling = list(json!([server("a", 0.0, 100.0), server("b", 40.0, 100.0)]));
+    assert_near(
+        &probabilities(&selector(&filling), at(0.0)),
+        &[60.0 / 80.0, 20.0 / 80.0],
+    );
 }
 
 #[test]

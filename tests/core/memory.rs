@@ -227,11 +227,14 @@ fn the_users_of_a_server_that_left_the_list_unavailable_count_for_a_minute_after
         &[selector.listed_users(at(159.9)), selector.listed_users(at(160.0))],
         &[90.0, 50.0],
     );
-    // D = 40, slack 60 + 90: A = 30 + 40 = 70, L = (70 + 50) / 200 = 0.6.
-    assert_near(&probabilities(&selector, at(130.0)), &[0.0, 20.0 / 70.0, 50.0 / 70.0]);
+    // D = 40, slack 60 + 90: A = 0.45 · 150 + 40 = 107.5, L = (107.5 + 50) / 200 = 0.7875.
+    assert_near(
+        &probabilities(&selector, at(130.0)),
+        &[0.0, 38.75 / 107.5, 68.75 / 107.5],
+    );
     selector.update(without_a, at(160.0));
-    // A = 30, which c takes before it is as full as b.
-    assert_near(&probabilities(&selector, at(160.0)), &[0.0, 0.0, 1.0]);
+    // A = 67.5, L = (67.5 + 50) / 200 = 0.5875.
+    assert_near(&probabilities(&selector, at(160.0)), &[0.0, 18.75 / 67.5, 48.75 / 67.5]);
 }
 
 #[test]
@@ -246,7 +249,10 @@ fn a_lost_server_that_is_then_listed_as_unavailable_counts_once() {
     report(&mut selector, "a", Cause::Crash, 10.0);
     selector.update(with_dead, at(12.0));
     // D = 40 and not 80: as above.
-    assert_near(&probabilities(&selector, at(12.0)), &[0.0, 20.0 / 70.0, 50.0 / 70.0]);
+    assert_near(
+        &probabilities(&selector, at(12.0)),
+        &[0.0, 38.75 / 107.5, 68.75 / 107.5],
+    );
 }
 
 #[test]
@@ -261,7 +267,10 @@ fn a_server_is_seen_available_as_long_as_the_client_is_connected_to_it() {
     ])));
     report(&mut selector, "a", Cause::Crash, 3_600.0);
     selector.update(with_dead, at(3_602.0));
-    assert_near(&probabilities(&selector, at(3_602.0)), &[0.0, 20.0 / 70.0, 50.0 / 70.0]);
+    assert_near(
+        &probabilities(&selector, at(3_602.0)),
+        &[0.0, 38.75 / 107.5, 68.75 / 107.5],
+    );
     assert_near(
         &[selector.listed_users(at(3_659.9)), selector.listed_users(at(3_660.0))],
         &[90.0, 50.0],

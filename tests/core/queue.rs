@@ -41,7 +41,7 @@ impl Queueing {
             lost,
             place: 0.0,
         };
-        this.place = (this.turn() - 100.0) / 75.0;
+        this.place = (this.turn() - 100.0) / 74.5;
         this
     }
 
@@ -79,9 +79,10 @@ fn a_list_too_early_to_show_the_loss_counts_by_the_users_it_lacks() {
         if client.turn() < 102.0 {
             continue;
         }
-        // Two of three are gone within a second: 60,000 users want to one server of 200 handshakes a second.
+        // Two of three are gone within a second: 60,000 users want to one server of 200 handshakes a second, and 100 of them
+        // need not queue.
         client.list(101.0, [Some(EACH), None], 250.0);
-        assert_near(&[client.turn()], &[100.0 + 300.0 * client.place]);
+        assert_near(&[client.turn()], &[100.0 + 299.5 * client.place]);
     }
 }
 
@@ -92,9 +93,9 @@ fn a_list_that_can_show_the_loss_counts_by_the_users_who_are_not_back_yet() {
         if client.turn() < 105.0 {
             continue;
         }
-        // 10,000 of 90,000 are missing after 4 s: half of them to each at 200 a second.
+        // 10,000 of 90,000 are missing after 4 s: half of them to each at 200 a second, but for the first 100.
         client.list(104.0, [Some(40_000.0), Some(40_000.0)], 250.0);
-        let turn = 100.0 + 29.0 * client.place;
+        let turn = 100.0 + 28.5 * client.place;
         if turn > 104.0 {
             assert_near(&[client.turn()], &[turn]);
         } else {
@@ -110,9 +111,9 @@ fn however_many_are_missing_the_wait_is_ten_minutes_at_most() {
         if client.turn() < 105.0 {
             continue;
         }
-        // 90,000 at 2 · 80 a second are 562 s: as long as it takes, or those who come never get a turn.
+        // 90,000 at 2 · 80 a second are 562 s, less one: as long as it takes, or those who come never get a turn.
         client.list(104.0, [Some(0.0), Some(0.0)], 100.0);
-        assert_near(&[client.turn()], &[100.0 + 566.5 * client.place]);
+        assert_near(&[client.turn()], &[100.0 + 565.5 * client.place]);
         // 90,000 by one would be 1,125 s: but some may have left for good.
         client.list(105.0, [Some(0.0), None], 100.0);
         assert_near(&[client.turn()], &[100.0 + 600.0 * client.place]);
@@ -129,7 +130,7 @@ fn a_connect_that_fails_makes_the_queue_longer() {
         client.watched.closed(at(turn), attempt, 1006, true);
         // From the refusal on, at the same place: 30,000 of the lost server, and half of the 30,000 on the only one that is
         // left, to that one.
-        assert_near(&[client.turn()], &[turn + 225.0 * client.place]);
+        assert_near(&[client.turn()], &[turn + 224.5 * client.place]);
     }
 }
 
@@ -379,12 +380,12 @@ fn when_nothing_is_eligible_rounds_get_longer_and_all_servers_get_another_chance
         assert!(rounds.len() > 10, "seed {seed}: {rounds:?}");
         let mut longest = 1.0;
         for round in rounds {
-            // U(W/2, W), W half as long again each time, up to the 5 s that such a small fleet needs at least.
+            // U(W/2, W), W longer by two fifths each time, up to the 5 s that such a small fleet needs at least.
             assert!(
                 (longest / 2.0..=longest).contains(&round),
                 "seed {seed}: {round} of {longest}"
             );
-            longest = (longest * 1.5f64).min(5.0);
+            longest = (longest * 1.4f64).min(5.0);
         }
         // Both are tried in every round.
         let attempts = world.attempts(client, 0.0);
@@ -604,7 +605,14 @@ fn where_all_servers_are_busy_with_those_who_come_back_there_is_no_detour() {
 /// A fleet that has just lost all of its users and hangs under those who are back already: a client that has its turn, the
 /// server that it waits for, and when it began to.
 fn in_line(seed: u64) -> Option<(World, usize, f64)> {
+    in_line_with_lists_every(2.0, 1.0, seed)
+}
+
+/// The same, with lists of this ttl, made so often.
+fn in_line_with_lists_every(ttl: f64, refresh: f64, seed: u64) -> Option<(World, usize, f64)> {
     let mut world = World::new(&[("a", 0, 1e5), ("b", 0, 1e5), ("c", 0, 1e5)]);
+    world.head["ttl"] = json!(ttl);
+    world.refresh = refresh;
     let set_users = |world: &mut World, users: f64| world.servers.iter_mut().for_each(|it| it.base_users = users);
     set_users(&mut world, 40_000.0);
     let mut world = world.with_one_settled(seed);
@@ -652,6 +660,50 @@ fn while_everyone_stands_in_line_an_attempt_that_takes_long_stays_where_it_is() 
             left - from
         );
     }
+}
+
+#[test]
+fn where_no_list_can_tell_yet_it_stays_until_one_can() {
+    let mut stayed = 0;
+    for seed in 0..400 {
+        let Some((mut world, _, from)) = in_line_with_lists_every(20.0, 20.0, seed) else {
+            continue;
+        };
+        world.run_until(from + 9.9, |_| false);
+        let in_force = world.clients[0].watched.client.selector().in_force().unwrap();
+        let (made, next) = (in_force.made(), in_force.taken() + in_force.list.ttl);
+        if made > at(63.0) || next < at(from + 8.1) || next > at(from + 20.0) {
+            continue;
+        }
+        // That everyone is back shows in the next list, which is looked at before it has had its two seconds.
+        world.servers.iter_mut().for_each(|it| it.base_users = 39_990.0);
+        let left = leaves_at(&mut world, from);
+        let expected = next.since(at(0.0)).as_secs().max(from + 10.0) + 2.0;
+        assert!(
+            (expected - 0.1..expected + 0.6).contains(&left),
+            "seed {seed}: {left}, {expected}"
+        );
+        stayed += 1;
+    }
+    assert!(stayed >= 5, "{stayed}");
+}
+
+#[test]
+fn it_does_not_stay_for_a_list_that_comes_much_later() {
+    let mut left_in_time = 0;
+    for seed in 0..60 {
+        let Some((mut world, _, from)) = in_line_with_lists_every(100.0, 100.0, seed) else {
+            continue;
+        };
+        world.run_until(from + 9.9, |_| false);
+        let in_force = world.clients[0].watched.client.selector().in_force().unwrap();
+        if in_force.made() <= at(63.0) && in_force.taken() + in_force.list.ttl > at(from + 20.1) {
+            let left = leaves_at(&mut world, from) - from;
+            assert!((9.9..10.6).contains(&left), "seed {seed}: {left}");
+            left_in_time += 1;
+        }
+    }
+    assert!(left_in_time >= 5, "{left_in_time}");
 }
 
 #[test]

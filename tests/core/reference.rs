@@ -12,8 +12,15 @@ use serde_json::{Value, json};
 
 use crate::support::{at, candidates_with, entry, list, probabilities, read, selector};
 
-/// SELECTION.md's "Choosing", word for word; the level by bisection.
-fn by_the_book(list: &ServerList, excluded: &[bool], displaced: f64, failures: f64, age: f64) -> Vec<f64> {
+/// The rules of "Choosing", word for word; the level by bisection. `before`: the lists that were in force before.
+fn by_the_book(
+    list: &ServerList,
+    before: &[Arc<ServerList>],
+    excluded: &[bool],
+    displaced: f64,
+    failures: f64,
+    age: f64,
+) -> Vec<f64> {
     let groups: Vec<Vec<usize>> = list
         .groups()
         .iter()
@@ -66,6 +73,7 @@ fn by_the_book(list: &ServerList, excluded: &[bool], displaced: f64, failures: f
         if members.is_empty() {
             continue;
         }
+        let psi = psi.max(sum(members, &free) / sum(members, &capacity) - 0.3);
         let floor = 1f64.max(psi * sum(members, &free)).max(0.02 * sum(members, &users));
         let arrivals = floor + all_displaced * share;
         let volume = |level: f64| sum(members, &|s| (level * s.capacity - s.users).max(0.0));
@@ -82,7 +90,13 @@ fn by_the_book(list: &ServerList, excluded: &[bool], displaced: f64, failures: f
             }
         }
         let p = |s: &Server| (high * s.capacity - s.users).max(0.0) / arrivals;
-        let most = |s: &Server| 4.0 * s.capacity / sum(members, &capacity);
+        let changes = |s: &Server| {
+            let was = |list: &Arc<ServerList>| list.server(s.key).map(|was| (was.offered(), was.users));
+            !s.users_known
+                || before.iter().any(|list| was(list).is_none_or(|(offered, _)| !offered))
+                || before.last().and_then(&was).is_some_and(|(_, users)| users != s.users)
+        };
+        let most = |s: &Server| if changes(s) { 8.0 } else { 4.0 } * s.capacity / sum(members, &capacity);
         let unclipped: Vec<usize> = members.iter().copied().filter(|&m| p(at(m)) <= most(at(m))).collect();
         let excess = sum(members, &|s| (p(s) - most(s)).max(0.0));
         let takers = sum(&unclipped, &free);
@@ -192,18 +206,41 @@ fn ages() -> impl Strategy<Value = f64> {
     prop_oneof![Just(0.0), 0.0..30.0, 0.0..7_200.0, Just(1e9)]
 }
 
+/// Two lists that were in force before this one: in each, some of the servers that it offers were out of service or absent, or
+/// had other users.
+fn lists_before(servers: &[Value], changes: &[(usize, u8)]) -> [Arc<ServerList>; 2] {
+    let mut before = [servers.to_vec(), servers.to_vec()];
+    for &(position, change) in changes {
+        let entries = &mut before[position % 2];
+        match entries.get_mut(position) {
+            Some(entry) if entry["available"] == true && change == 0 => entry["available"] = json!(false),
+            Some(entry) if entry["available"] == true && change == 1 => entry["users"] = json!(7_000),
+            Some(entry) if entry["available"] == true && change == 2 => {
+                entry["id"] = json!(format!("s{position}, once"))
+            }
+            _ => {}
+        }
+    }
+    before.map(|entries| list(entries.into()))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
     fn the_decision_is_what_the_rules_written_out_naively_say(
         servers in plausible_list(),
+        changes in prop::collection::vec((0usize..25, 0u8..4), 0..12),
         lost in prop::collection::vec(0usize..25, 0..4),
         failures in 0u32..5,
         age in ages(),
     ) {
+        let before = lists_before(&servers, &changes);
         let list = list(servers.into());
-        let selector = selector(&list);
+        let mut selector = Selector::default();
+        for (list, second) in before.iter().chain([&list]).zip([-20.0, -10.0, 0.0]) {
+            selector.update(list.clone(), at(second));
+        }
         let lost: Vec<ServerKey> = lost.iter().filter_map(|&n| Some(list.servers().get(n)?.key)).collect();
         let overrides = Overrides { lost: Some(&lost), failures: Some(failures), ..Overrides::default() };
         let excluded: Vec<bool> =
@@ -212,7 +249,7 @@ proptest! {
             if s.available { lost.contains(&s.key) } else { age < 60.0 }
         });
         let displaced: f64 = displaced.map(|s| s.users).sum();
-        let expected = by_the_book(&list, &excluded, displaced, f64::from(failures), age);
+        let expected = by_the_book(&list, &before, &excluded, displaced, f64::from(failures), age);
         let found = candidates_with(&selector, at(age), overrides);
         for (position, (found, expected)) in found.iter().zip(&expected).enumerate() {
             prop_assert_eq!(found.excluded.is_some(), excluded[position]);

@@ -397,9 +397,15 @@ impl Client {
         failure: SeedFailure,
         retry_after: Option<Duration>,
     ) {
+        let asked = self.seeds.settle(request);
         self.notice(now);
-        if let Some(seed) = self.seeds.settle(request) {
-            self.seed_failed(now, seed, failure, retry_after.and_then(wish_to_stay_away));
+        match asked {
+            // It did not survive a sleep.
+            Some(_) if failure == SeedFailure::Unreachable && self.woke_at == now => {
+                self.fetch(now);
+            }
+            Some(seed) => self.seed_failed(now, seed, failure, retry_after.and_then(wish_to_stay_away)),
+            None => {}
         }
     }
 

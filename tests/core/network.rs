@@ -1,11 +1,12 @@
 //! Trouble of our own: offline, back online, just woken up. Nobody is blamed for it, and nobody is shut out by it.
 
 use evenkeel::cause::{Cause, SeedFailure};
-use evenkeel::client::{Config, RetryCause, State};
+use evenkeel::client::{Command, Config, RetryCause, State};
 use evenkeel::selector::Reason;
 use serde_json::json;
 
-use crate::support::{list, secs, server};
+use crate::support::{at, list, secs, server};
+use crate::watched::Watched;
 use crate::world::{Answer, Happened, Manner, World};
 
 /// The longest that the platform's word puts an attempt off.
@@ -255,6 +256,26 @@ fn a_request_that_has_slept_is_made_again_and_is_nobodys_failure() {
     let from = world.now;
     assert!(world.run_until(from + 0.2, World::all_open));
     assert_eq!((world.fetches(0, from).len(), world.causes(0, 0.0).len()), (1, 0));
+}
+
+#[test]
+fn a_request_that_breaks_in_a_sleep_is_made_again_and_is_nobodys_failure() {
+    let mut watched = Watched::new(Config::default(), 1);
+    let asked = |commands: &[Command]| {
+        let requests = commands.iter().filter_map(|command| match command {
+            Command::Fetch { request, .. } => Some(*request),
+            _ => None,
+        });
+        requests.collect::<Vec<_>>()
+    };
+    let first = asked(&watched.start(at(0.0)))[0];
+    // That it has slept shows in that only.
+    let commands = watched.list_failed(at(100.0), first, SeedFailure::Unreachable, None);
+    assert_eq!(asked(&commands).len(), 1, "{commands:?}");
+    assert!(
+        !commands.iter().any(|it| matches!(it, Command::Retry(_))),
+        "{commands:?}"
+    );
 }
 
 #[test]

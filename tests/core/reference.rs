@@ -245,8 +245,9 @@ proptest! {
         let overrides = Overrides { lost: Some(&lost), failures: Some(failures), ..Overrides::default() };
         let excluded: Vec<bool> =
             list.servers().iter().map(|s| !s.offered() || lost.contains(&s.key)).collect();
+        // Those who are unavailable have been so since the first of the lists.
         let displaced = list.servers().iter().filter(|s| {
-            if s.available { lost.contains(&s.key) } else { age < 60.0 }
+            if s.available { lost.contains(&s.key) } else { age + 20.0 < 60.0 }
         });
         let displaced: f64 = displaced.map(|s| s.users).sum();
         let expected = by_the_book(&list, &before, &excluded, displaced, f64::from(failures), age);

@@ -385,6 +385,9 @@ impl Client {
         }
         self.spare = None;
         self.seeds.succeeded(seed);
+        if let Some(episode) = &mut self.episode {
+            episode.silence_ends();
+        }
         self.cancel_fetches();
         self.handle_given_list(now, list)
     }

@@ -43,6 +43,8 @@ pub(crate) struct Episode {
     users_before: f64,
     /// Whether a server was too busy for us before.
     pub(crate) overloaded: bool,
+    /// Whenever one was, no seed answered either.
+    in_silence: bool,
     /// Rounds that ended with nothing eligible.
     rounds: u32,
     /// The wait after the last such round.
@@ -57,6 +59,7 @@ impl Episode {
             floor: Duration::ZERO,
             users_before: 0.0,
             overloaded: false,
+            in_silence: true,
             rounds: 0,
             round_wait: Duration::ZERO,
         }
@@ -74,8 +77,9 @@ impl Episode {
         self.since = now;
     }
 
-    /// Goes to the back of a queue that is at least twice as long as the last time.
-    pub(crate) fn send_to_back(&mut self, selector: &Selector, now: Instant, random: &mut Random) {
+    /// Goes to the back of a queue that is at least twice as long as the last time. `silence`: no seed answers either.
+    pub(crate) fn send_to_back(&mut self, selector: &Selector, silence: bool, now: Instant, random: &mut Random) {
+        self.in_silence &= silence;
         self.since = now;
         self.place = random.between(0.5, 1.0);
         let fleet = if selector.memory.has_lost() {
@@ -84,6 +88,14 @@ impl Episode {
             self.fleet_time(selector, now)
         };
         self.floor = (self.floor * 2.0).max(fleet).max(SHORTEST_FLOOR).min(LONGEST);
+    }
+
+    /// A seed answers. If none did whenever a server seemed to be too busy for us, then it was the network that swallowed
+    /// everything, and how long the queue is the list alone tells.
+    pub(crate) fn silence_ends(&mut self) {
+        if self.in_silence {
+            self.floor = Duration::ZERO;
+        }
     }
 
     /// When it is this client's turn in a queue of this length. Where the list asks clients to stay away for so long, that

@@ -28,6 +28,8 @@ struct Seed {
     not_before: Instant,
     /// It has failed since any of them last answered.
     failed: bool,
+    /// The last time it was asked, nothing came of it within the timeout.
+    silent: bool,
     /// It wants to be left alone until then.
     wished: bool,
 }
@@ -55,6 +57,7 @@ impl Seeds {
             trouble: Backoff::new(),
             not_before: Instant::LONG_AGO,
             failed: false,
+            silent: false,
             wished: false,
         };
         Self {
@@ -74,6 +77,11 @@ impl Seeds {
     /// Whether every seed has failed since the last answer. (A fixed list needs none.)
     pub(crate) fn all_fail(&self) -> bool {
         self.exist() && self.seeds.iter().all(|seed| seed.failed)
+    }
+
+    /// Whether every seed, when it was last asked, neither answered nor refused to: the network may lead nowhere.
+    pub(crate) fn all_silent(&self) -> bool {
+        self.exist() && self.seeds.iter().all(|seed| seed.silent)
     }
 
     pub(crate) fn in_flight(&self) -> bool {
@@ -183,6 +191,7 @@ impl Seeds {
         self.current = seed;
         for seed in &mut self.seeds {
             seed.failed = false;
+            seed.silent = false;
         }
         if let Some(seed) = self.seeds.get_mut(usize::from(seed)) {
             seed.trouble = Backoff::new();
@@ -207,6 +216,7 @@ impl Seeds {
         // Whoever asks makes new credentials for each request: once, they are worth a try at once.
         let at_once = failure == SeedFailure::Expired && retry_after.is_none() && !seed.trouble.is_failing();
         seed.failed = !at_once;
+        seed.silent = failure == SeedFailure::Timeout;
         seed.wished = retry_after.is_some();
         let pause = seed.trouble.failed(now, hurry, random);
         seed.not_before = now

@@ -170,7 +170,7 @@ impl Client {
 
     pub(super) fn go_to_the_back(&mut self, now: Instant, why: RetryCause) {
         if let Some(episode) = &mut self.episode {
-            episode.send_to_back(&self.selector, now, &mut self.random);
+            episode.send_to_back(&self.selector, self.seeds.all_silent(), now, &mut self.random);
         }
         self.phase = Phase::Queueing(why);
     }

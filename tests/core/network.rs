@@ -279,6 +279,58 @@ fn a_request_that_breaks_in_a_sleep_is_made_again_and_is_nobodys_failure() {
 }
 
 #[test]
+fn a_network_that_swallows_everything_without_a_word_is_no_overload() {
+    for length in [30.0, 60.0, 120.0, 300.0] {
+        let mut absences: Vec<f64> = (0..100)
+            .map(|seed| {
+                let config = Config {
+                    seeds: 1,
+                    ..that_is_checked()
+                };
+                let mut world = World::of_three().with_one_like(config, seed);
+                world.swallow(Manner::Hangs, Answer::Nothing, true);
+                world.run_for(length);
+                world.swallow(Manner::Accepts, Answer::List, false);
+                let back = world.now;
+                assert!(
+                    world.run_until(back + 180.0, World::all_open),
+                    "seed {seed}, {length} s"
+                );
+                world.now - back
+            })
+            .collect();
+        absences.sort_by(f64::total_cmp);
+        let half = absences[absences.len() / 2];
+        assert!(half < 25.0, "after {length} s half are away for {half} s more");
+    }
+}
+
+#[test]
+fn a_seed_that_was_heard_from_while_servers_hung_can_fall_silent_without_shortening_the_queue() {
+    let mut checked = 0;
+    for seed in 0..50 {
+        let mut world = World::of_three().with_one_settled(seed);
+        let from = world.now;
+        world.swallow(Manner::Hangs, Answer::List, false);
+        world.close_all(world.server_of(0).unwrap(), 1006);
+        assert!(world.run_until(from + 200.0, |world| world.causes(0, from).len() >= 5));
+        let (sent, retry) = world.retries(0, from).pop().unwrap();
+        let turn = sent + retry.delay.as_secs();
+        world.seeds = vec![Answer::Nothing];
+        world.run_for(20.0);
+        if turn < world.now + 5.0 {
+            continue;
+        }
+        world.seeds = vec![Answer::List];
+        let heard = world.now;
+        world.run_until(turn - 1.0, |_| false);
+        assert_eq!(world.attempts(0, heard).len(), 0, "seed {seed}");
+        checked += 1;
+    }
+    assert!(checked >= 10, "{checked}");
+}
+
+#[test]
 fn going_online_does_not_jump_the_queue() {
     for seed in 0..20 {
         let mut world = World::of_three();
@@ -404,6 +456,15 @@ fn that_is_checked() -> Config {
 }
 
 impl World {
+    /// What all servers do with newcomers, what the seed answers, and whether those who are connected hear nothing more.
+    fn swallow(&mut self, manner: Manner, answer: Answer, frozen: bool) {
+        for server in &mut self.servers {
+            server.manner = manner;
+            server.frozen = frozen;
+        }
+        self.seeds = vec![answer];
+    }
+
     /// The platform says that there is a network, or that there is none.
     fn go(&mut self, online: bool) {
         self.tell(0, |client, now| client.handle_network(now, online));

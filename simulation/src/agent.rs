@@ -4,6 +4,7 @@
 //! ([`Act`]), whether the agent is the core that ships ([`Core`]) or a [`Rival`](crate::rival) that it is compared with.
 
 mod core;
+mod recorded;
 mod rival;
 mod watched;
 
@@ -15,8 +16,10 @@ use evenkeel::time::Instant;
 
 use crate::plan::Application;
 use crate::rival::Listed;
+use crate::seed::Written;
 
 pub use self::core::{Core, CoreShared};
+pub use recorded::{Recorded, RecordedShared};
 pub use rival::{Rival, RivalShared};
 pub(crate) use watched::all_there_is;
 pub use watched::{Watched, WatchedShared};
@@ -26,6 +29,8 @@ pub use watched::{Watched, WatchedShared};
 pub struct Edition {
     /// As our own clients read it, its age being that of this instant.
     pub list: Arc<ServerList>,
+    /// As it was written.
+    pub(crate) written: Arc<Written>,
     /// The same for rivals: by position of the server in the world.
     pub listed: Arc<[Listed]>,
     /// When its counts were taken, in seconds.
@@ -95,6 +100,10 @@ pub enum News<'a> {
     },
     /// The platform says that the page was asleep.
     Wake,
+    /// The page is put to sleep, and told so ([`Agent::IS_PAGE`]).
+    Asleep,
+    /// The page is shown again, and its timers may be late ([`Agent::IS_PAGE`]).
+    Look,
     /// The application does something.
     Application(Application),
     /// Time has passed.
@@ -144,6 +153,10 @@ pub enum Act {
 pub trait Agent: Sized + Send {
     /// What all of them share.
     type Shared: Send;
+
+    /// It lives in a page, and is told what only pages are told: that they are put to sleep and shown, and at their start
+    /// that there is no network.
+    const IS_PAGE: bool = false;
 
     /// A client that has not started.
     fn new(shared: &Self::Shared, random_seed: u64) -> Self;

@@ -20,6 +20,7 @@ pub mod figures;
 pub mod plan;
 pub mod plot;
 pub mod policy;
+pub mod record;
 pub mod report;
 pub mod rival;
 pub mod rivals;

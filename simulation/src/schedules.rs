@@ -4,12 +4,13 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
-use evenkeel::list::ServerList;
-use evenkeel::time::Instant;
+use evenkeel::client::Config;
+use evenkeel::time::{Duration, Instant};
 use fastrand::Rng;
 
-use crate::agent::{Watched, WatchedShared, all_there_is};
+use crate::agent::{Edition, Recorded, RecordedShared, Watched, WatchedShared, all_there_is};
 use crate::plan::{AppAnswer, Application, ClientConfig, Plan, Seed, SeedTrouble, ServerKind, Step, WarmUp, What};
+use crate::record::{Cached, Record};
 use crate::seed;
 use crate::seen::{self, Seen};
 use crate::server::Server;
@@ -21,6 +22,10 @@ const TROUBLE: (f64, f64) = (0.0, 300.0);
 const WELL: f64 = 330.0;
 /// Whoever has ejected servers again and again needs ten minutes, and who comes home from a group behind draws once a minute.
 const RECOVERED_AFTER: f64 = 2_700.0;
+/// A record goes on for so long.
+const RECORDED_AFTER: f64 = 60.0;
+/// Sets what only records draw apart from what all schedules draw.
+const RECORDED: u64 = 0x7265_636f_7264_6564;
 /// The codes that servers close with.
 const CODES: [u16; 6] = [1001, 1011, 1012, 1013, 3000, 4000];
 /// Their part that says that no other server will fare better is small, or most lives would be short.
@@ -334,7 +339,7 @@ pub fn all_to_be_seen() -> Vec<seen::What> {
 ///
 /// The violation, in words.
 pub fn run(plan: &Plan, seed: u64) -> Result<Seen, String> {
-    let list = first_list(plan);
+    let list = first_edition(plan).map(|edition| edition.list.clone());
     let shared = WatchedShared {
         config: plan.client.to_config(),
         cached: list.clone().filter(|_| seed.is_multiple_of(3)),
@@ -362,26 +367,95 @@ pub fn run(plan: &Plan, seed: u64) -> Result<Seen, String> {
         }
         shared.seen
     };
-    let mut seen = panic::catch_unwind(AssertUnwindSafe(checked)).map_err(|panic| {
+    Ok(seen_in(plan, caught(checked)?))
+}
+
+/// Runs a schedule in which every client is one in a page, and records what they went through. It ends soon after all is
+/// well again.
+///
+/// # Errors
+///
+/// The violation, in words.
+pub fn record(seed: u64) -> Result<(Vec<Record>, Seen), String> {
+    let mut plan = draw(seed);
+    plan.end = WELL + RECORDED_AFTER;
+    let mut random = Rng::with_seed(seed ^ RECORDED);
+    // Some find trouble when they come.
+    plan.warm_up.arrive_within = [0.0, TROUBLE.1][random.usize(..2)];
+    // And the ways to the end are short here, so that more of them can be gone.
+    if random.u8(..4) == 0 {
+        let near = plan.events[random.usize(..plan.events.len())].at;
+        plan.events.insert(
+            0,
+            Step {
+                at: near + between(&mut random, 0.0, 2.0),
+                what: What::Application {
+                    does: Application::Close,
+                },
+            },
+        );
+    }
+    let config = Config {
+        seeds: [1, 1, 2, 3][random.usize(..4)],
+        dials_are_delayed: random.bool(),
+        // As the wasm has it.
+        clock_check: Duration::from_secs(30.0),
+        linger: Duration::from_secs([0.0, 5.0, 5.0][random.usize(..3)]),
+        silence_timeout: [None, None, None, Some(Duration::from_secs(40.0))][random.usize(..4)],
+        ..plan.client.to_config()
+    };
+    let document = first_edition(&plan).map(|edition| edition.written.document(0.0));
+    let cached = document.filter(|_| random.u8(..3) == 0).map(|document| Cached {
+        document,
+        ago: [5e3, 60e3, 3_600e3][random.usize(..3)],
+    });
+    let fallback = (random.u8(..5) == 0).then(|| (0..plan.servers()).map(seed::address).collect());
+    let shared = RecordedShared {
+        config,
+        affinity: plan.client.affinity.clone(),
+        cached,
+        fallback,
+        seen: Seen::default(),
+    };
+    let (shared, clients) = caught(|| {
+        let world = World::<Recorded>::new(&plan, shared, seed, false);
+        let (_, shared, clients) = world.run_with(&mut |_| {});
+        (shared, clients)
+    })?;
+    let records = clients.into_iter().enumerate().map(|(client, recorded)| Record {
+        schedule: seed,
+        client,
+        made: recorded.made,
+        steps: recorded.steps,
+    });
+    Ok((records.collect(), seen_in(&plan, shared.seen)))
+}
+
+/// What comes of a run under watch, or what was violated.
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
             .unwrap_or_default()
-    })?;
-    // What makes all well again was drawn by nobody.
+    })
+}
+
+/// What was seen, with the faults of the plan. What makes all well again was drawn by nobody.
+fn seen_in(plan: &Plan, mut seen: Seen) -> Seen {
     for step in &plan.events[..drawn(plan)] {
         seen.count(seen::What::Fault(step.what.name()));
     }
-    Ok(seen)
+    seen
 }
 
 /// The list as it was before anything happened.
-fn first_list(plan: &Plan) -> Option<Arc<ServerList>> {
+fn first_edition(plan: &Plan) -> Option<Arc<Edition>> {
     let servers: Vec<Server> = (plan.fleet.iter())
         .flat_map(|kind| (0..kind.count).map(|_| Server::new(kind)))
         .collect();
     let mut seed = seed::Seed::new(&plan.seed);
     seed.publish(0.0, &servers);
-    seed.edition(0.0, 0).map(|edition| edition.list.clone())
+    seed.edition(0.0, 0)
 }
 
 /// The same failure with as few events and clients as show one.

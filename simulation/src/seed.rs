@@ -8,6 +8,7 @@ use std::sync::Arc;
 use evenkeel::list::ServerList;
 use evenkeel::list::read::{Address, Entry, Envelope, Header, Scalar, read};
 use evenkeel::time::Duration;
+use serde_json::{Value, json};
 
 use crate::agent::Edition;
 use crate::plan::{self, SeedTrouble};
@@ -22,9 +23,10 @@ const COUNTED_FOR: f64 = 60.0;
 struct Made {
     at: f64,
     list: ServerList,
+    written: Arc<Written>,
     listed: Arc<[Listed]>,
     /// What those receive who are sent garbage.
-    garbage: Option<ServerList>,
+    garbage: Option<(ServerList, Arc<Written>)>,
 }
 
 /// What a cache last gave out.
@@ -62,23 +64,25 @@ impl Seed {
 
     /// Makes a list of how the servers are known to be.
     pub(crate) fn publish(&mut self, now: f64, servers: &[Server]) {
-        let Some(list) = list_of(
-            self.ttl,
-            &mut servers.iter().enumerate().filter_map(|(n, it)| entry(n, it, now)),
-        ) else {
-            return;
+        let servers_by_number = || servers.iter().enumerate();
+        let entries = servers_by_number().filter_map(|(n, it)| entry(n, it, now));
+        let written = Written {
+            ttl: self.ttl,
+            entries: entries.collect(),
         };
+        let Some(list) = written.list() else { return };
         let garbage = (self.garbage > 0.0)
             .then(|| {
-                let entries = servers
-                    .iter()
-                    .enumerate()
-                    .map(|(n, server)| garbage_entry(n, server, now));
-                list_of(self.ttl, &mut entries.collect::<Vec<_>>().into_iter())
+                let entries = servers_by_number().map(|(n, server)| garbage_entry(n, server, now));
+                let written = Written {
+                    ttl: self.ttl,
+                    entries: entries.collect(),
+                };
+                Some((written.list()?, Arc::new(written)))
             })
             .flatten();
         // What a rival sees is what the core made of the entries, so that all know the same.
-        let listed = servers.iter().enumerate().map(|(n, _)| {
+        let listed = servers_by_number().map(|(n, _)| {
             let known = list.find(&n.to_string());
             known.map_or(UNLISTED, |known| Listed {
                 available: known.available,
@@ -93,6 +97,7 @@ impl Seed {
             at: now,
             listed: listed.collect(),
             list,
+            written: Arc::new(written),
             garbage,
         });
         // Of those that are old enough for the slowest cache, the newest is all that is needed.
@@ -121,10 +126,15 @@ impl Seed {
         let newest = now - if garbage { 0.0 } else { self.ages[cache] };
         let old_enough = self.made.iter().rev().find(|made| made.at <= newest);
         let made = old_enough.or(self.made.front())?;
-        let mut list = made.garbage.as_ref().filter(|_| garbage).unwrap_or(&made.list).clone();
+        let (list, written) = match &made.garbage {
+            Some((list, written)) if garbage => (list, written),
+            _ => (&made.list, &made.written),
+        };
+        let mut list = list.clone();
         list.age = Some(Duration::from_secs(now - made.at));
         let edition = Arc::new(Edition {
             list: Arc::new(list),
+            written: written.clone(),
             listed: made.listed.clone(),
             made: made.at,
         });
@@ -145,23 +155,38 @@ const UNLISTED: Listed = Listed {
     priority: 0,
 };
 
-fn list_of(ttl: f64, entries: &mut dyn Iterator<Item = Owned>) -> Option<ServerList> {
-    let entries: Vec<Owned> = entries.collect();
-    let header = Header {
-        version: Scalar::Absent,
-        age: Scalar::Absent,
-        ttl: Scalar::Number(ttl),
-        retry_after: Scalar::Absent,
-        heartbeat: Scalar::Absent,
-    };
-    let length = u32::try_from(entries.len()).unwrap_or(u32::MAX);
-    let entries = entries.iter().map(|entry| Some(entry.as_written()));
-    read(header, length, entries, Envelope::default())
-        .ok()
-        .map(|(list, _)| list)
+/// A list as its maker wrote it.
+#[derive(Debug)]
+pub(crate) struct Written {
+    ttl: f64,
+    entries: Vec<Owned>,
+}
+
+impl Written {
+    fn list(&self) -> Option<ServerList> {
+        let header = Header {
+            version: Scalar::Absent,
+            age: Scalar::Absent,
+            ttl: Scalar::Number(self.ttl),
+            retry_after: Scalar::Absent,
+            heartbeat: Scalar::Absent,
+        };
+        let length = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let entries = self.entries.iter().map(|entry| Some(entry.as_written()));
+        read(header, length, entries, Envelope::default())
+            .ok()
+            .map(|(list, _)| list)
+    }
+
+    /// The document that a page receives, whose counts are so many seconds old. What JSON has no number for is `null`.
+    pub(crate) fn document(&self, age: f64) -> Value {
+        let entries: Vec<_> = self.entries.iter().map(Owned::document).collect();
+        json!({ "age": age, "ttl": self.ttl, "servers": entries })
+    }
 }
 
 /// An entry with its own strings.
+#[derive(Debug)]
 struct Owned {
     id: String,
     url: Option<String>,
@@ -192,6 +217,29 @@ impl Owned {
             rank: Scalar::Absent,
         }
     }
+
+    fn document(&self) -> Value {
+        json!({
+            "id": self.id,
+            "url": self.url,
+            "available": self.available,
+            "users": self.users,
+            "priority": self.priority,
+            "capacity": self.capacity,
+            "draining": self.draining,
+            "connectRate": self.connect_rate,
+        })
+    }
+}
+
+/// The URL of the server with this position in the world.
+pub(crate) fn address(position: usize) -> String {
+    format!("wss://s{position}.example/")
+}
+
+/// The position of the server with this URL.
+pub(crate) fn position(address: &str) -> Option<u16> {
+    address.strip_prefix("wss://s")?.strip_suffix(".example/")?.parse().ok()
 }
 
 fn entry(position: usize, server: &Server, now: f64) -> Option<Owned> {
@@ -207,7 +255,7 @@ fn entry(position: usize, server: &Server, now: f64) -> Option<Owned> {
     };
     Some(Owned {
         id: position.to_string(),
-        url: Some(format!("wss://s{position}.example/")),
+        url: Some(address(position)),
         available: server.lie_available.unwrap_or(server.noticed_up),
         draining: server.draining,
         users: server.lie_users.unwrap_or(counted),

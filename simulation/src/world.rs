@@ -20,6 +20,8 @@ const NORMAL: u16 = 1000;
 /// Connections and attempts that a client can have at a time.
 const LINKS: usize = 4;
 const AT_ONCE: AppAnswer = AppAnswer::Gives { after: 0.0 };
+/// How much later than the first of what was held up a page may be told that it has slept.
+const WORD_OF_SLEEP: Micros = 5_000;
 /// No timer is armed.
 const UNARMED: Micros = Micros::MAX;
 
@@ -291,6 +293,8 @@ impl<'a, A: Agent> World<'a, A> {
             Kind::Wake => {
                 if more == 1 {
                     self.tell_all(News::Wake);
+                } else if A::IS_PAGE {
+                    self.tell_all(News::Look);
                 }
             }
             _ if self.slots[whom as usize].tenant != event.tenant => {}
@@ -401,6 +405,9 @@ impl<'a, A: Agent> World<'a, A> {
         if let Some(stay) = self.plan.mean_stay {
             let stay = self.exponential(stay);
             self.later(stay, Kind::Leave, client, 0, 0);
+        }
+        if A::IS_PAGE && !self.online {
+            self.tell(client, News::Network { online: false });
         }
         self.tell(client, News::Start);
     }
@@ -700,8 +707,14 @@ impl<'a, A: Agent> World<'a, A> {
                 }
             }
             What::Sleep { seconds, told } => {
+                if A::IS_PAGE && told && self.asleep_until <= self.now {
+                    self.tell_all(News::Asleep);
+                }
                 self.asleep_until = self.asleep_until.max(self.now + micros(seconds));
-                self.schedule(self.asleep_until, Kind::Wake, 0, 0, u16::from(told));
+                // In a page, what was held up may come before the word that it was.
+                let late = A::IS_PAGE && self.random.bool();
+                let at = self.asleep_until + if late { WORD_OF_SLEEP } else { 0 };
+                self.schedule(at, Kind::Wake, 0, 0, u16::from(told));
             }
             What::Credentials { answer } => self.credentials = answer,
             What::Preparation { answer } => self.preparation = answer,

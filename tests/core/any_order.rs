@@ -137,9 +137,13 @@ impl Chaos {
             },
             22..=24 => self.watched.tell(now, |client| client.handle_prepared(now, attempt)),
             25 => self.watched.tell(now, |client| client.handle_unprepared(now, attempt)),
-            26 | 27 => {
+            26 => {
                 let at = now - secs([0.0, 1.0, 1e4][self.pick(3)]);
                 self.watched.tell(now, |client| client.handle_heard(attempt, at))
+            }
+            27 => {
+                self.watched.arrives(now, attempt);
+                Vec::new()
             }
             28 => {
                 let online = self.pick(4) != 0;

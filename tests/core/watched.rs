@@ -42,6 +42,8 @@ pub(crate) struct Watched {
     /// The attempts that are under way or open, as far as a driver knows, the one that counts last.
     sockets: Vec<Socket>,
     asked: Vec<RequestId>,
+    /// What arrived last on each connection, if the client is told of it only when it is drained.
+    arrived: Vec<(AttemptId, Instant)>,
     told: State,
     /// It has said its last word.
     ended: bool,
@@ -55,6 +57,7 @@ impl Watched {
             assessment: Assessment::default(),
             sockets: Vec::new(),
             asked: Vec::new(),
+            arrived: Vec::new(),
             told: State::Idle,
             ended: false,
             wakes: (0.0, 0),
@@ -124,6 +127,7 @@ impl Watched {
 
     pub(crate) fn closed(&mut self, now: Instant, attempt: AttemptId, code: u16, reconnect: bool) -> Vec<Command> {
         self.sockets.retain(|socket| socket.attempt != attempt);
+        self.arrived.retain(|&(arrived, _)| arrived != attempt);
         self.client.handle_closed(now, attempt, code, reconnect);
         self.drain(now)
     }
@@ -142,6 +146,12 @@ impl Watched {
     pub(crate) fn reconnect(&mut self, now: Instant) -> Vec<Command> {
         self.client.handle_reconnect(now);
         self.drain(now)
+    }
+
+    /// Something arrived: as the package's driver does it, the client hears of that with what it is told next.
+    pub(crate) fn arrives(&mut self, now: Instant, attempt: AttemptId) {
+        self.arrived.retain(|&(arrived, _)| arrived != attempt);
+        self.arrived.push((attempt, now));
     }
 
     /// Anything else that a driver may tell it.
@@ -171,6 +181,9 @@ impl Watched {
     }
 
     fn drain(&mut self, now: Instant) -> Vec<Command> {
+        for (attempt, at) in self.arrived.drain(..) {
+            self.client.handle_heard(attempt, at);
+        }
         let mut commands = Vec::new();
         while let Some(command) = self.client.poll(now, &mut self.assessment) {
             self.check(command);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -20,6 +20,9 @@ use crate::setup;
 /// The folder of target/ that the faults leave their table in.
 const FAULTS: &str = "faults";
 
+/// The environment variable that names the program that draws schedules of faults, for tests.
+const SCHEDULES_VARIABLE: &str = "EVENKEEL_SCHEDULES_PROGRAM";
+
 /// A suite, by the name it has on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Name {
@@ -33,6 +36,8 @@ pub(crate) enum Name {
     Firefox,
     /// The packed package, installed and used by pages and by Node
     Package,
+    /// The driver in both browsers, on a platform in our hands, against what the core did natively
+    Schedules,
     /// The demo page in both browsers
     Page,
     /// The browser driver in WebKitGTK
@@ -58,6 +63,11 @@ impl Name {
             Self::Chromium => vec![in_browser(Browser::Chromium)?],
             Self::Firefox => vec![in_browser(Browser::Firefox)?],
             Self::Package => vec![in_node("tests/package")?],
+            Self::Schedules => {
+                let mut command = in_node("tests/schedules")?;
+                command.env(SCHEDULES_VARIABLE, schedules_program()?);
+                vec![command]
+            }
             Self::Page => vec![in_node("tests/page")?],
             Self::Webkit => vec![in_browser(Browser::Webkit)?],
             Self::Faults => {
@@ -106,6 +116,12 @@ fn in_node(folder: &str) -> Result<Command> {
     let mut command = project::node(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
     command.args(files);
     told_of_the_machine(command)
+}
+
+/// The program that draws schedules and records how clients fare, built as Cargo builds it for its tests.
+fn schedules_program() -> Result<PathBuf> {
+    let package = ["--profile", "tools", "-p", "evenkeel-simulation", "--all-targets"];
+    project::build_artifact("build", &package, "evenkeel-schedules", "")
 }
 
 /// A command that is told where the browsers and the fleet's program are.

@@ -115,6 +115,8 @@ pub(super) fn pass_on(client: &mut Client, now: Instant, news: News<'_>) {
         | News::ListFailed { .. }
         | News::Opened { .. }
         | News::Closed { .. }
+        | News::Asleep
+        | News::Look
         | News::Tick => {}
     }
 }

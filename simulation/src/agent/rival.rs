@@ -318,6 +318,8 @@ impl Agent for Rival {
             | News::Heard { .. }
             | News::Network { .. }
             | News::Wake
+            | News::Asleep
+            | News::Look
             | News::Application(_) => {}
         }
     }

@@ -13,6 +13,7 @@ use evenkeel::time::{Duration, Instant};
 use super::core::pass_on;
 use super::{Act, Agent, News};
 use crate::plan::Application;
+use crate::seed;
 use crate::seen::{Seen, What};
 use crate::watched::Watched as Model;
 
@@ -24,7 +25,7 @@ const ATTEMPTS_BY_SERVER: usize = 4;
 
 /// A client under watch.
 pub struct Watched {
-    model: Model,
+    pub(super) model: Model,
     commands: VecDeque<Command>,
     attempts: VecDeque<Instant>,
     told: State,
@@ -47,10 +48,62 @@ pub struct WatchedShared {
 }
 
 impl Watched {
-    fn take(&mut self, shared: &mut WatchedShared, now: Instant, commands: Vec<Command>) {
+    /// Notes what the client has commanded, and has it carried out.
+    pub(super) fn take(&mut self, seen: &mut Seen, now: Instant, commands: Vec<Command>) {
         for command in commands {
-            self.note(&mut shared.seen, now, command);
+            self.note(seen, now, command);
             self.commands.push_back(command);
+        }
+    }
+
+    /// Tells the client something; what it commands is still to be taken.
+    pub(super) fn told(&mut self, now: Instant, news: News<'_>) -> Vec<Command> {
+        let model = &mut self.model;
+        match news {
+            News::Start => model.start(now),
+            News::Tick => model.wake(now),
+            News::List { request, edition } => model.list(now, RequestId(request), edition.list.clone()),
+            News::ListFailed { request, failure } => model.list_failed(now, RequestId(request), failure, None),
+            News::Opened { attempt } => model.opened(now, AttemptId(attempt)),
+            News::NoCredentials { attempt } => model.credentials_failed(now, AttemptId(attempt)),
+            News::Closed { attempt, code } => {
+                // Of one that is over already, or lingers, no code says anything.
+                let id = AttemptId(attempt);
+                let counts =
+                    model.connection() == Some(id) || model.connection().is_none() && model.sockets().contains(&id);
+                self.may_end |= counts && is_final(code);
+                model.closed(now, AttemptId(attempt), code, !is_final(code))
+            }
+            News::Application(Application::Close) => {
+                self.may_end = true;
+                model.close(now)
+            }
+            News::Application(Application::Reconnect) => model.reconnect(now),
+            other => model.tell(now, |client| pass_on(client, now, other)),
+        }
+    }
+
+    /// What is to be carried out next, if anything.
+    pub(super) fn next_act(&mut self) -> Option<Act> {
+        loop {
+            let act = match self.commands.pop_front()? {
+                Command::Fetch { request, .. } => Act::Fetch { request: request.0 },
+                Command::Connect { attempt, decision, .. } => {
+                    let list = &self.model.client.selector().in_force()?.list;
+                    let server = seed::position(&list.servers().get(decision.server)?.url)?;
+                    Act::Connect {
+                        attempt: attempt.0,
+                        server,
+                    }
+                }
+                Command::Prepare { attempt } => Act::Prepare { attempt: attempt.0 },
+                Command::Beat { attempt } => Act::Beat { attempt: attempt.0 },
+                Command::Close { attempt } | Command::Retire { attempt } => Act::Close { attempt: attempt.0 },
+                Command::Abandon { attempt } => Act::Abandon { attempt: attempt.0 },
+                Command::Migrated { .. } | Command::Lost { moved: Some(_), .. } => Act::Move,
+                _ => continue,
+            };
+            return Some(act);
         }
     }
 
@@ -149,54 +202,12 @@ impl Agent for Watched {
     }
 
     fn tell(&mut self, shared: &mut WatchedShared, now: Instant, news: News<'_>) {
-        let model = &mut self.model;
-        let commands = match news {
-            News::Start => model.start(now),
-            News::Tick => model.wake(now),
-            News::List { request, edition } => model.list(now, RequestId(request), edition.list.clone()),
-            News::ListFailed { request, failure } => model.list_failed(now, RequestId(request), failure, None),
-            News::Opened { attempt } => model.opened(now, AttemptId(attempt)),
-            News::NoCredentials { attempt } => model.credentials_failed(now, AttemptId(attempt)),
-            News::Closed { attempt, code } => {
-                // Of one that is over already, or lingers, no code says anything.
-                let id = AttemptId(attempt);
-                let counts =
-                    model.connection() == Some(id) || model.connection().is_none() && model.sockets().contains(&id);
-                self.may_end |= counts && is_final(code);
-                model.closed(now, AttemptId(attempt), code, !is_final(code))
-            }
-            News::Application(Application::Close) => {
-                self.may_end = true;
-                model.close(now)
-            }
-            News::Application(Application::Reconnect) => model.reconnect(now),
-            other => model.tell(now, |client| pass_on(client, now, other)),
-        };
-        self.take(shared, now, commands);
+        let commands = self.told(now, news);
+        self.take(&mut shared.seen, now, commands);
     }
 
     fn act(&mut self, _: &mut WatchedShared, _: Instant) -> Option<Act> {
-        loop {
-            let act = match self.commands.pop_front()? {
-                Command::Fetch { request, .. } => Act::Fetch { request: request.0 },
-                Command::Connect { attempt, decision, .. } => {
-                    let list = &self.model.client.selector().in_force()?.list;
-                    // The id of a server is its position in the world (`crate::seed`).
-                    let server = list.servers().get(decision.server)?.id.parse().ok()?;
-                    Act::Connect {
-                        attempt: attempt.0,
-                        server,
-                    }
-                }
-                Command::Prepare { attempt } => Act::Prepare { attempt: attempt.0 },
-                Command::Beat { attempt } => Act::Beat { attempt: attempt.0 },
-                Command::Close { attempt } | Command::Retire { attempt } => Act::Close { attempt: attempt.0 },
-                Command::Abandon { attempt } => Act::Abandon { attempt: attempt.0 },
-                Command::Migrated { .. } | Command::Lost { moved: Some(_), .. } => Act::Move,
-                _ => continue,
-            };
-            return Some(act);
-        }
+        self.next_act()
     }
 
     fn due(&self) -> Instant {

@@ -1,14 +1,16 @@
 //! `npm run schedules`: faults at random, again and again, and clients that are watched at every step.
 
-use std::io::IsTerminal as _;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{panic, thread};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use clap::Parser;
 use evenkeel_simulation::plan::Plan;
 use evenkeel_simulation::schedules::{self, Failure};
@@ -34,6 +36,9 @@ struct Arguments {
     /// This one schedule (a plan as a failure prints it), under `--seed`
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Writes down what the clients of pages are told and do, as lines of JSON, instead
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    record: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -46,6 +51,9 @@ fn main() -> Result<()> {
             Err(violation) => bail!("{violation}"),
         }
         return Ok(());
+    }
+    if let Some(file) = &arguments.record {
+        return record(&arguments, file);
     }
     let start = Instant::now();
     let (seen, failure) = run_all(&arguments);
@@ -77,6 +85,35 @@ fn main() -> Result<()> {
         "never seen, and so not tested: {unseen:?}"
     );
     Ok(())
+}
+
+/// Writes the records of all clients, one a line, and prints how often was seen what is to be seen.
+fn record(arguments: &Arguments, file: &Path) -> Result<()> {
+    let mut lines = BufWriter::new(File::create(file)?);
+    let mut seen = Seen::default();
+    for seed in arguments.seed..arguments.seed + arguments.schedules {
+        let recorded = schedules::record(seed);
+        let (records, of_one) = recorded.map_err(|violation| anyhow!("seed {seed}: {violation}"))?;
+        seen.add(&of_one);
+        for record in records {
+            serde_json::to_writer(&mut lines, &record)?;
+            lines.write_all(b"\n")?;
+        }
+    }
+    let times = seen.iter().map(|(what, _)| what).chain(schedules::all_to_be_seen());
+    let times: BTreeMap<_, _> = times.map(|what| (name_of(what), seen.times(what))).collect();
+    println!("{}", serde_json::to_string(&times)?);
+    Ok(lines.flush()?)
+}
+
+fn name_of(what: What) -> String {
+    match what {
+        What::Fault(name) => format!("fault {name}"),
+        What::Transition(from, to) => format!("transition {from} → {to}"),
+        What::Command(name) => format!("command {name}"),
+        What::Cause(name) => format!("cause {name}"),
+        What::Move(name) => format!("move {name}"),
+    }
 }
 
 fn run_all(arguments: &Arguments) -> (Seen, Option<Failure>) {

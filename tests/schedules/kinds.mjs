@@ -1,0 +1,91 @@
+// What the schedules must have had in them, lest something be tested by name only.
+
+/** Fewer schedules than this may miss something by chance. */
+export const ENOUGH = 2_000;
+
+/** What can happen to a page (`Told` in `simulation/src/record.rs`). */
+const TOLD = [
+  "start",
+  "timer",
+  "look",
+  "asleep",
+  "awake",
+  "online",
+  "offline",
+  "answer",
+  "noAnswer",
+  "open",
+  "message",
+  "closed",
+  "credentials",
+  "noCredentials",
+  "prepared",
+  "unprepared",
+  "close",
+  "reconnect",
+  "migrate",
+  "refresh",
+];
+
+/** What it can be seen to do (`Did` there). */
+const DID = [
+  "ask",
+  "abort",
+  "list",
+  "decision",
+  "inquire",
+  "dial",
+  "prepare",
+  "ping",
+  "close",
+  "abandon",
+  "message",
+  "state",
+  "open",
+  "migrate",
+  "error",
+  "end",
+  "retry",
+];
+
+/** How its state can change, but for what takes more than so many schedules. */
+const TRANSITIONS = [
+  "idle → connecting",
+  "idle → offline",
+  "connecting → offline",
+  "connecting → open",
+  "open → closed",
+  "open → closing",
+  "open → migrating",
+  "open → offline",
+  "open → reconnecting",
+  "reconnecting → closing",
+  "reconnecting → offline",
+  "reconnecting → open",
+  "migrating → closing",
+  "migrating → open",
+  "migrating → reconnecting",
+  "offline → connecting",
+  "offline → reconnecting",
+  "closing → closed",
+];
+
+const ALL = [
+  ...TOLD.map((kind) => `told ${kind}`),
+  ...DID.map((kind) => `did ${kind}`),
+  ...TRANSITIONS.map((kind) => `transition ${kind}`),
+];
+
+/** How often each kind of thing was. */
+export class Kinds {
+  #times = new Map(ALL.map((kind) => [kind, 0]));
+
+  /** Adds what was counted somewhere; what was counted 0 times is to be seen elsewhere. */
+  add(times) {
+    for (const [kind, count] of Object.entries(times)) this.#times.set(kind, (this.#times.get(kind) ?? 0) + count);
+  }
+
+  get unseen() {
+    return [...this.#times].filter(([, times]) => !times).map(([kind]) => kind);
+  }
+}

@@ -1,6 +1,8 @@
 //! What a client was told and what it did, as the package's driver has it: what befalls a page, and what a page can be seen
 //! to do. A page with the same behind it must do the same, step by step.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -38,6 +40,8 @@ pub struct Made {
     pub credentials: bool,
     /// It prepares connections.
     pub prepares: bool,
+    /// It is asked whether to come back, and what it says of some codes.
+    pub verdicts: Option<BTreeMap<u16, bool>>,
     /// Options of the same names; what is missing has its default.
     pub options: Value,
 }
@@ -60,8 +64,10 @@ pub struct Step {
     pub told: Told,
     /// What the client did then.
     pub did: Vec<Did>,
-    /// When its timer fires after that.
+    /// For when its timer is set after that.
     pub timer: Option<f64>,
+    /// The id of the server that it is at or on the way to.
+    pub server: Option<String>,
 }
 
 /// What happens to a page. Attempts and requests are counted from 1.
@@ -177,6 +183,8 @@ pub enum Did {
     List {
         /// From this seed, if it is from one.
         seed: Option<u16>,
+        /// So many servers.
+        servers: usize,
     },
     /// It tells of a decision.
     Decision {
@@ -250,6 +258,11 @@ pub enum Did {
         code: u16,
         /// A server was left for this reason: the next one stands already.
         reason: &'static str,
+    },
+    /// It asks the application whether to come back.
+    Judge {
+        /// The close code.
+        code: u16,
     },
     /// There will be another try.
     Retry {

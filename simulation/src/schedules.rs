@@ -24,6 +24,8 @@ const WELL: f64 = 330.0;
 const RECOVERED_AFTER: f64 = 2_700.0;
 /// A record goes on for so long.
 const RECORDED_AFTER: f64 = 60.0;
+/// What an application may think of close codes: that one is no end, and that another one is.
+const VERDICTS: [(u16, bool); 2] = [(1000, true), (1011, false)];
 /// Sets what only records draw apart from what all schedules draw.
 const RECORDED: u64 = 0x7265_636f_7264_6564;
 /// The codes that servers close with.
@@ -415,6 +417,7 @@ pub fn record(seed: u64) -> Result<(Vec<Record>, Seen), String> {
         affinity: plan.client.affinity.clone(),
         cached,
         fallback,
+        verdicts: random.bool().then(|| VERDICTS.into()),
         seen: Seen::default(),
     };
     let (shared, clients) = caught(|| {

@@ -22,6 +22,8 @@ const LINKS: usize = 4;
 const AT_ONCE: AppAnswer = AppAnswer::Gives { after: 0.0 };
 /// How much later than the first of what was held up a page may be told that it has slept.
 const WORD_OF_SLEEP: Micros = 5_000;
+/// Servers send something to a page within so many seconds: while it prepares the connection, and later.
+const GREETINGS: [f64; 2] = [0.05, 20.0];
 /// No timer is armed.
 const UNARMED: Micros = Micros::MAX;
 
@@ -596,6 +598,12 @@ impl<'a, A: Agent> World<'a, A> {
         let server = usize::from(link.server);
         self.servers[server].users += 1;
         self.later(self.plan.latency, Kind::Opened, client, attempt, 0);
+        if A::IS_PAGE {
+            for after in GREETINGS {
+                let after = after * self.random.f64();
+                self.later(self.plan.latency + after, Kind::Heard, client, attempt, 0);
+            }
+        }
         if let Some((after, code)) = self.servers[server].drops {
             self.later(self.plan.latency + after, Kind::Closed, client, attempt, code);
         }

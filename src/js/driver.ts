@@ -60,7 +60,9 @@ const NOT_ASKED = 13;
 const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12 };
 
 // States, as far as they matter here.
+const CONNECTING = 1;
 const OPEN = 2;
+const RECONNECTING = 3;
 const MIGRATING = 4;
 const CLOSING = 6;
 
@@ -137,6 +139,8 @@ export class Driver {
   #wakeAt = Infinity;
   /** Commands are being carried out further up the stack: what comes in meanwhile leaves the rest to it. */
   #pumping = false;
+  /** An attempt or a connection has gone: it may be the one that shows. */
+  #dropped = false;
   /** The page is being put to sleep: what ends now has not been ended by its server. */
   #asleep = false;
 
@@ -355,6 +359,10 @@ export class Driver {
         if (!command) break;
         this.#carryOut(command as unknown as Command);
       }
+      // Of two attempts, the second one may go on alone.
+      const state = this.#core.state();
+      if (this.#dropped && (state === CONNECTING || state === RECONNECTING)) this.#showNext();
+      this.#dropped = false;
       // Of what nobody has asked for, nobody is to be told.
       this.#closing = undefined;
     } finally {
@@ -419,8 +427,13 @@ export class Driver {
     }
     this.#face.closed({ ...closure, final: !!final });
     // A move, or the other one of two attempts, may go on as the way back.
+    if (!final && !moved) this.#showNext();
+  }
+
+  /** Where there is no connection, the first attempt under way is the one that shows. */
+  #showNext(): void {
     const [next] = this.#links.values();
-    if (next && !final && !moved) this.#face.chose(next.socket?.url ?? next.server.url, next.server);
+    if (next) this.#face.chose(next.socket?.url ?? next.server.url, next.server);
   }
 
   #connect(attempt: number, [beside, ...numbers]: number[]): void {
@@ -514,7 +527,7 @@ export class Driver {
   #failed(link: Link, what: number, error: unknown): void {
     const { attempt } = link;
     if (this.#links.get(attempt) !== link) return;
-    if (what === NO_CREDENTIALS) this.#links.delete(attempt);
+    if (what === NO_CREDENTIALS) this.#abandon(attempt);
     this.#closing = { attempt, closure: { ...ABNORMAL, error } };
     this.#tell(what, attempt);
   }
@@ -522,7 +535,7 @@ export class Driver {
   /** Leaves a socket to its end: nothing of it is heard any more. */
   #abandon(attempt: number): void {
     const socket = this.#links.get(attempt)?.socket;
-    this.#links.delete(attempt);
+    this.#dropped = this.#links.delete(attempt) || this.#dropped;
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.onerror = deaf;

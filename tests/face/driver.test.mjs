@@ -490,17 +490,37 @@ test("a time that is not of this clock is no sign of life from the future", () =
 });
 
 test("a move that goes on as the way back is the server that is chosen now, unless the loss was final or a move", () => {
-  for (const [how, chosen] of [
-    [{}, [["chose", "b"]]],
-    [{ final: true }, []],
-    [{ moved: 1 }, []],
+  for (const [how, chosen, state] of [
+    [{}, "b", 3],
+    [{ final: true }, undefined, 7],
+    [{ moved: 1 }, undefined, 2],
   ]) {
     const made = rig();
     made.opens(1);
     made.does(says.connect(2, { beside: true, server: 1 }));
     made.told.length = 0;
+    made.state = state;
     made.does(says.abandon(1), says.lost(1, how));
-    assert.deepEqual(toldOf(made, "chose"), chosen);
+    assert.deepEqual(toldOf(made, "chose").at(-1)?.[1], chosen);
+  }
+});
+
+test("of two attempts, the one that goes on alone is the server that is chosen now, unless there is a connection", () => {
+  const ways = [(made) => made.does(says.abandon(1)), (made) => made.wires[0].onclose({ code: 1006 })];
+  for (const goes of ways) {
+    for (const [state, chosen] of [
+      [1, [["chose", "b"]]],
+      [3, [["chose", "b"]]],
+      [4, []],
+      [6, []],
+    ]) {
+      const made = rig();
+      made.does(says.connect(1), says.connect(2, { beside: true, server: 1 }));
+      made.told.length = 0;
+      made.state = state;
+      goes(made);
+      assert.deepEqual(toldOf(made, "chose"), chosen);
+    }
   }
 });
 

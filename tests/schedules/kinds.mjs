@@ -45,6 +45,7 @@ const DID = [
   "migrate",
   "error",
   "end",
+  "judge",
   "retry",
 ];
 

@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::Arc;
 
 use evenkeel::RequestId;
-use evenkeel::cause::SeedFailure;
+use evenkeel::cause::{SeedFailure, is_final};
 use evenkeel::client::{AttemptId, Command, Config, State};
 use evenkeel::list::read::Envelope;
 use evenkeel::list::{ServerList, json};
@@ -25,6 +25,8 @@ use crate::seen::Seen;
 
 /// The longest delay that timers of browsers take for what it is, in milliseconds.
 const LONGEST_TIMER: f64 = 2_147_483_647.0;
+/// By so many milliseconds a timer may fire too early: clocks are coarse.
+const EARLY: f64 = 0.7;
 /// How a connection ends without a close frame.
 const ABNORMAL: u16 = 1006;
 /// How a connection ends that is closed properly.
@@ -77,9 +79,14 @@ pub struct Recorded {
     sleep: Option<Sleep>,
     ending: Option<Ending>,
     did: Vec<Did>,
-    /// When the core wants to be called, and when the timer that was set for that fires.
+    /// The attempt that the connection comes from.
+    connection: Option<u32>,
+    /// The server that the application sees.
+    shown: Option<String>,
+    /// When the core wants to be called, for when a timer was set for that, and when it fires.
     wants: Instant,
     timer: Option<f64>,
+    fires: f64,
 }
 
 /// What all of them share.
@@ -93,6 +100,8 @@ pub struct RecordedShared {
     pub cached: Option<Cached>,
     /// The application's own: URLs.
     pub fallback: Option<Vec<String>>,
+    /// What the application says of some codes, if it is asked whether to come back.
+    pub verdicts: Option<BTreeMap<u16, bool>>,
     /// What they have gone through.
     pub seen: Seen,
 }
@@ -126,8 +135,9 @@ impl Recorded {
             && let Some(list) = list_of(document, Envelope::default())
             && (model.client).handle_cached_list(now, Instant::from_millis(now.as_millis() - ago), list)
         {
-            self.did.push(Did::List { seed: None });
+            self.list_in_force(None);
         }
+        let model = &mut self.watched.model;
         let mut commands = Vec::new();
         if self.made.offline {
             // That there is no network is the core's to say, and until it is loaded the package says that it connects.
@@ -167,7 +177,7 @@ impl Recorded {
                 let commands = model.list(now, RequestId(request), list.clone());
                 let in_force = model.client.selector().in_force();
                 if in_force.is_some_and(|in_force| Arc::ptr_eq(&in_force.list, &list)) {
-                    self.did.push(Did::List { seed });
+                    self.list_in_force(seed);
                 }
                 commands
             }
@@ -219,6 +229,12 @@ impl Recorded {
         }
     }
 
+    fn list_in_force(&mut self, seed: Option<u16>) {
+        let in_force = self.watched.model.client.selector().in_force();
+        let servers = in_force.map_or(0, |in_force| in_force.list.servers().len());
+        self.did.push(Did::List { seed, servers });
+    }
+
     fn closed(&mut self, seen: &mut Seen, now: Instant, attempt: u32, code: u16) {
         let Some(link) = self.links.remove(&attempt) else {
             return;
@@ -232,7 +248,16 @@ impl Recorded {
         if self.sleep.is_some_and(|sleep| sleep != Sleep::Elsewhere) {
             self.watched.model.client.handle_wake(now);
         }
-        let commands = self.watched.told(now, News::Closed { attempt, code });
+        let id = AttemptId(attempt);
+        let mut reconnect = true;
+        if self.watched.model.client.asks_whether_final(id) {
+            reconnect = !is_final(code);
+            if let Some(verdicts) = &self.made.verdicts {
+                self.did.push(Did::Judge { code });
+                reconnect = *verdicts.get(&code).unwrap_or(&reconnect);
+            }
+        }
+        let commands = self.watched.closed(now, id, code, reconnect);
         self.take(seen, now, commands);
     }
 
@@ -286,7 +311,8 @@ impl Recorded {
                 Told::Open { attempt }
             }
             News::Heard { attempt } => {
-                if self.links.get(&attempt).is_some_and(|link| !link.is_preparing) {
+                let hears = |link: &Link| link.opened && !link.is_preparing;
+                if self.links.get(&attempt).is_some_and(hears) {
                     self.did.push(Did::Message { attempt });
                     self.watched.model.arrives(now, AttemptId(attempt));
                 }
@@ -337,7 +363,7 @@ impl Recorded {
             }
             News::Tick => {
                 // The world also lets timers fire that have been put off.
-                self.timer.take_if(|at| *at <= now.as_millis())?;
+                self.timer.take_if(|_| self.fires <= now.as_millis())?;
                 self.wants = Instant::NEVER;
                 self.tell_core(seen, now, news);
                 Told::Timer
@@ -394,6 +420,8 @@ impl Recorded {
             let now = now.as_millis();
             let delay = (wants.as_millis() - now).ceil().clamp(0.0, LONGEST_TIMER);
             self.timer = (wants < Instant::NEVER).then_some(now + delay);
+            let early = if self.random.u8(..4) == 0 { EARLY } else { 0.0 };
+            self.fires = now + delay - early;
         }
     }
 
@@ -415,7 +443,7 @@ impl Recorded {
                 let aborted = self.requests.remove(&request.0);
                 self.did.extend(aborted.map(|_| Did::Abort { request: request.0 }));
             }
-            Command::Resort { .. } => self.did.push(Did::List { seed: None }),
+            Command::Resort { .. } => self.list_in_force(None),
             Command::Connect { attempt, decision, .. } => {
                 let in_force = self.watched.model.client.selector().in_force();
                 let server = in_force.and_then(|in_force| in_force.list.servers().get(decision.server));
@@ -452,11 +480,14 @@ impl Recorded {
                 }
                 self.did.push(Did::Prepare { attempt: attempt.0 });
             }
-            Command::Opened { .. } => self.did.push(Did::Open),
+            Command::Opened { attempt } => {
+                self.connection = Some(attempt.0);
+                self.did.push(Did::Open);
+            }
             Command::Migrated { attempt, reason, .. } => {
-                let to = self.links.get(&attempt.0).map(|link| link.server.clone());
+                self.connection = Some(attempt.0);
                 self.did.push(Did::Migrate {
-                    to: to.unwrap_or_default(),
+                    to: self.server().unwrap_or_default(),
                     reason: reason.name(),
                 });
             }
@@ -484,8 +515,18 @@ impl Recorded {
         }
     }
 
+    /// The server of the connection, or else of the first attempt under way.
+    fn server(&self) -> Option<String> {
+        let link = match self.connection {
+            Some(attempt) => self.links.get(&attempt),
+            None => self.links.values().next(),
+        };
+        link.map(|link| link.server.clone())
+    }
+
     fn lost(&mut self, attempt: Option<AttemptId>, reason: &'static str) {
         let is_of_it = |ending: &mut Ending| ending.attempt.is_none() || ending.attempt == attempt;
+        self.connection = None;
         let (code, errored) = if reason.is_empty() {
             let ending = self.ending.take_if(is_of_it);
             ending.map_or((ABNORMAL, true), |ending| (ending.code, ending.errored))
@@ -526,6 +567,7 @@ impl Agent for Recorded {
                 fallback: shared.fallback.clone(),
                 credentials: config.credential_timeout.is_some(),
                 prepares: config.prepares,
+                verdicts: shared.verdicts.clone(),
                 options: json!({
                     "seedTimeout": millis(config.seed_timeout),
                     "refreshInterval": millis(config.refresh_interval),
@@ -556,6 +598,9 @@ impl Agent for Recorded {
             did: Vec::new(),
             wants: Instant::NEVER,
             timer: None,
+            fires: 0.0,
+            connection: None,
+            shown: None,
         }
     }
 
@@ -564,11 +609,16 @@ impl Agent for Recorded {
             return;
         }
         if let Some(told) = self.step(&mut shared.seen, now, news) {
+            // Until the end has been told of, it is the end of what there was.
+            if self.watched.model.client.state() != State::Closing {
+                self.shown = self.server();
+            }
             self.steps.push(Step {
                 at: now.as_millis(),
                 told,
                 did: mem::take(&mut self.did),
                 timer: self.timer,
+                server: self.shown.clone(),
             });
         }
     }
@@ -578,7 +628,7 @@ impl Agent for Recorded {
     }
 
     fn due(&self) -> Instant {
-        self.timer.map_or(Instant::NEVER, Instant::from_millis)
+        (self.timer).map_or(Instant::NEVER, |_| Instant::from_millis(self.fires))
     }
 
     fn is_open(&self) -> bool {

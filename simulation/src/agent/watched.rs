@@ -66,14 +66,7 @@ impl Watched {
             News::ListFailed { request, failure } => model.list_failed(now, RequestId(request), failure, None),
             News::Opened { attempt } => model.opened(now, AttemptId(attempt)),
             News::NoCredentials { attempt } => model.credentials_failed(now, AttemptId(attempt)),
-            News::Closed { attempt, code } => {
-                // Of one that is over already, or lingers, no code says anything.
-                let id = AttemptId(attempt);
-                let counts =
-                    model.connection() == Some(id) || model.connection().is_none() && model.sockets().contains(&id);
-                self.may_end |= counts && is_final(code);
-                model.closed(now, AttemptId(attempt), code, !is_final(code))
-            }
+            News::Closed { attempt, code } => self.closed(now, AttemptId(attempt), code, !is_final(code)),
             News::Application(Application::Close) => {
                 self.may_end = true;
                 model.close(now)
@@ -81,6 +74,16 @@ impl Watched {
             News::Application(Application::Reconnect) => model.reconnect(now),
             other => model.tell(now, |client| pass_on(client, now, other)),
         }
+    }
+
+    /// A connection has ended, or an attempt failed, and the application wants to come back or not.
+    pub(super) fn closed(&mut self, now: Instant, attempt: AttemptId, code: u16, reconnect: bool) -> Vec<Command> {
+        let model = &mut self.model;
+        // Of one that is over already, or lingers, no code says anything.
+        let counts =
+            model.connection() == Some(attempt) || model.connection().is_none() && model.sockets().contains(&attempt);
+        self.may_end |= counts && !reconnect;
+        model.closed(now, attempt, code, reconnect)
     }
 
     /// What is to be carried out next, if anything.

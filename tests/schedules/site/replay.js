@@ -21,7 +21,7 @@ class Life {
 
   start() {
     const { platform } = this;
-    const { seeds, cached, fallback, credentials, prepares, options } = this.#made;
+    const { seeds, cached, fallback, credentials, prepares, verdicts, options } = this.#made;
     const urls = Array.from({ length: seeds }, (_, seed) => `https://seed${seed}.example/list`);
     if (cached) {
       const { document, ago } = cached;
@@ -34,6 +34,7 @@ class Life {
       cache: "list",
       fallback,
       ...(credentials && { url: (server) => this.#inquire(server) }),
+      ...(verdicts && { shouldReconnect: (event) => this.#judge(event, verdicts) }),
       ...(prepares && { prepare: (socket) => this.#prepare(socket) }),
     });
     this.#listen();
@@ -45,7 +46,7 @@ class Life {
     const { did } = this.platform;
     const on = (type, tell) => socket.addEventListener(type, (event) => did.push(tell(event)));
     on("statechange", ({ state }) => ({ did: "state", state }));
-    on("list", ({ seed }) => ({ did: "list", seed }));
+    on("list", ({ seed, servers }) => ({ did: "list", seed, servers }));
     on("decision", ({ server, group, probability, reason }) => {
       this.platform.attempts++;
       return { did: "decision", server: server.id, group, probability, reason };
@@ -71,6 +72,11 @@ class Life {
     const preparation = deferred();
     this.#preparations.set(attempt, preparation);
     return preparation.promise;
+  }
+
+  #judge({ code }, verdicts) {
+    this.platform.did.push({ did: "judge", code });
+    return verdicts[code];
   }
 
   /** Causes what the client was told. */
@@ -118,19 +124,19 @@ class Life {
   }
 }
 
-/** What it did, and when its timer fires, as the record has it; what is the package's own at the start comes in any order. */
-function shown(did, timer, isStart) {
+/** What a client did, and what it is like then; what is the package's own at the start comes in any order. */
+function shown({ did, timer, server }, isStart) {
   const lines = did.map((one) => JSON.stringify(one));
   if (isStart) lines.sort();
-  return [...lines, `timer: ${timer}`].join("\n");
+  return [...lines, `timer: ${timer}, server: ${server ?? null}`].join("\n");
 }
 
-function compare(life, { told, did, timer }) {
-  const { platform } = life;
+function compare({ platform, socket }, step) {
+  const isStart = step.told.what === "start";
   const timers = [...platform.timers.values()].map(({ at }) => at);
-  const isStart = told.what === "start";
-  const expected = shown(did, timer, isStart);
-  const actual = shown(platform.did.splice(0), timers.length ? timers.join() : null, isStart);
+  const did = platform.did.splice(0);
+  const expected = shown(step, isStart);
+  const actual = shown({ did, timer: timers.join() || null, server: socket.server?.id }, isStart);
   return expected === actual ? undefined : { expected, actual };
 }
 

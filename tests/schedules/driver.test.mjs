@@ -57,7 +57,7 @@ for (const browser of BROWSERS) {
     });
     after(() => page?.quit());
 
-    test("what the driver does under faults is what the core does natively, step by step", async (t) => {
+    test("under faults the driver does what the core does natively, step by step, and keeps every message", async (t) => {
       const kinds = new Kinds();
       let [clients, steps] = [0, 0];
       for (let done = 0; done < SCHEDULES; done += PART) {

@@ -71,7 +71,11 @@ const TRANSITIONS = [
   "closing → closed",
 ];
 
+/** What can become of a message (`site/messages.js`). */
+const FATES = ["given", "refused", "dropped overflow", "dropped closed", "handed over, close", "handed over, migrate"];
+
 const ALL = [
+  ...FATES,
   ...TOLD.map((kind) => `told ${kind}`),
   ...DID.map((kind) => `did ${kind}`),
   ...TRANSITIONS.map((kind) => `transition ${kind}`),

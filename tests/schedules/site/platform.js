@@ -33,8 +33,6 @@ class Socket {
   onmessage = null;
   onerror = null;
   onclose = null;
-  /** What has been sent on it, but for pings. */
-  sent = [];
   #platform;
 
   constructor(platform, address) {
@@ -50,11 +48,11 @@ class Socket {
 
   send(data) {
     if (this.readyState === 0) throw new DOMException("still connecting", "InvalidStateError");
-    if (data === "ping") this.#platform.did.push({ did: "ping", attempt: this.attempt });
-    else if (this.readyState === 1) {
-      this.sent.push(data);
+    if (data === "ping") {
+      this.#platform.did.push({ did: "ping", attempt: this.attempt });
+    } else {
+      this.#platform.gives(this, data);
       this.bufferedAmount += data.length;
-      this.#platform.sends?.(this, data);
     }
   }
 
@@ -77,6 +75,7 @@ class Socket {
   deliver(data) {
     if (this.readyState === 0 || this.readyState === 3) return;
     this.bufferedAmount = 0;
+    if (this.onmessage) this.#platform.delivers(this);
     this.onmessage?.({ data, origin: "", target: this, timeStamp: this.#platform.now });
   }
 
@@ -120,6 +119,9 @@ export class Platform {
   now;
   /** What has been done to it since anybody looked. */
   did = [];
+  /** Who is told of each message that is sent on a socket, and of each socket on which one arrives. */
+  gives;
+  delivers;
   attempts = 0;
   sockets = new Map();
   requests = new Map();

@@ -1,12 +1,11 @@
 // Plays what a client was told natively to the package, over a platform in our hands, and compares what it does.
 
 import { BalancedWebSocket, createSelector } from "/dist/index.js";
+import { Messages } from "./messages.js";
 import { deferred, Platform, settled } from "./platform.js";
 
 /** How long a client may take to end when it is told to, in ms: the longest of its timeouts, and then some. */
 const END = 60_000;
-
-const name = ({ what }) => what;
 
 /** One client, its application, and its platform. */
 class Life {
@@ -17,6 +16,7 @@ class Life {
   constructor(now, made) {
     this.#made = made;
     this.platform = new Platform(now, made);
+    this.messages = new Messages(this.platform, made.random[1]);
   }
 
   start() {
@@ -29,6 +29,7 @@ class Life {
     }
     this.socket = new BalancedWebSocket(urls, [], {
       ...options,
+      ...this.messages.options,
       refreshInterval: options.refreshInterval ?? false,
       autoConnect: false,
       cache: "list",
@@ -38,6 +39,7 @@ class Life {
       ...(prepares && { prepare: (socket) => this.#prepare(socket) }),
     });
     this.#listen();
+    this.messages.watch(this.socket);
     this.socket.connect();
   }
 
@@ -131,16 +133,18 @@ function shown({ did, timer, server }, isStart) {
   return [...lines, `timer: ${timer}, server: ${server ?? null}`].join("\n");
 }
 
-function compare({ platform, socket }, step) {
+function compare({ platform, socket, messages }, step) {
   const isStart = step.told.what === "start";
   const timers = [...platform.timers.values()].map(({ at }) => at);
   const did = platform.did.splice(0);
   const expected = shown(step, isStart);
   const actual = shown({ did, timer: timers.join() || null, server: socket.server?.id }, isStart);
-  return expected === actual ? undefined : { expected, actual };
+  if (expected !== actual) return { expected, actual };
+  const [violation] = messages.violations;
+  return violation && { expected: "every message kept, in order, or told of", actual: violation };
 }
 
-async function play({ schedule, client, made, steps }) {
+async function play({ schedule, client, made, steps }, count) {
   const life = new Life(steps[0].at, made);
   const restore = life.platform.install();
   let step = 0;
@@ -149,14 +153,19 @@ async function play({ schedule, client, made, steps }) {
       const { at, told } = steps[step];
       life.platform.now = at;
       life.cause(told);
+      life.messages.sendSome();
       await life.settle();
+      life.messages.check();
       const difference = compare(life, steps[step]);
       if (difference) return { schedule, client, step, told, ...difference };
     }
     const left = await life.end();
-    if (Object.values(left).some(Boolean)) {
-      return { schedule, client, step, expected: "nothing is left", actual: JSON.stringify(left) };
+    life.messages.check();
+    const [violation] = life.messages.violations;
+    if (violation || Object.values(left).some(Boolean)) {
+      return { schedule, client, step, expected: "nothing is left", actual: violation ?? JSON.stringify(left) };
     }
+    count(life.messages.fates);
     return undefined;
   } catch (error) {
     return {
@@ -181,19 +190,19 @@ export async function replay(url) {
   await createSelector();
   const text = await (await fetch(url, { cache: "no-store" })).text();
   const seen = {};
-  const count = (key) => {
-    seen[key] = (seen[key] ?? 0) + 1;
+  const count = (times) => {
+    for (const [kind, more] of Object.entries(times)) seen[kind] = (seen[kind] ?? 0) + more;
   };
   let [clients, played] = [0, 0];
   for (const line of text.trim().split("\n")) {
     const record = JSON.parse(line);
-    const difference = await play(record);
+    const difference = await play(record, count);
     if (difference) return { difference };
     clients++;
     played += record.steps.length;
     for (const { told, did } of record.steps) {
-      count(`told ${name(told)}`);
-      for (const { did: deed } of did) count(`did ${deed}`);
+      count({ [`told ${told.what}`]: 1 });
+      for (const { did: deed } of did) count({ [`did ${deed}`]: 1 });
     }
   }
   return { clients, steps: played, seen };

@@ -384,19 +384,28 @@ pub fn record(seed: u64) -> Result<(Vec<Record>, Seen), String> {
     let mut random = Rng::with_seed(seed ^ RECORDED);
     // Some find trouble when they come.
     plan.warm_up.arrive_within = [0.0, TROUBLE.1][random.usize(..2)];
-    // And the ways to the end are short here, so that more of them can be gone.
+    let mut more = Vec::new();
+    // What is rare otherwise: an end while something is under way, and a server that has too much.
     if random.u8(..4) == 0 {
         let near = plan.events[random.usize(..plan.events.len())].at;
-        plan.events.insert(
-            0,
-            Step {
-                at: near + between(&mut random, 0.0, 2.0),
-                what: What::Application {
-                    does: Application::Close,
-                },
+        more.push(Step {
+            at: near + between(&mut random, 0.0, 2.0),
+            what: What::Application {
+                does: Application::Close,
             },
-        );
+        });
     }
+    if random.u8(..8) == 0 {
+        plan.client.rebalance = true;
+        plan.client.affinity = None;
+        plan.warm_up.arrive_within = 0.0;
+        for kind in &mut plan.fleet {
+            (kind.group, kind.capacity) = (0, 1e5);
+        }
+        let at = between(&mut random, 40.0, 80.0);
+        crowd(&mut random, plan.servers(), at, &mut more);
+    }
+    plan.events.splice(0..0, more);
     let config = Config {
         seeds: [1, 1, 2, 3][random.usize(..4)],
         dials_are_delayed: random.bool(),

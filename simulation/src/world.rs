@@ -23,7 +23,7 @@ const AT_ONCE: AppAnswer = AppAnswer::Gives { after: 0.0 };
 /// How much later than the first of what was held up a page may be told that it has slept.
 const WORD_OF_SLEEP: Micros = 5_000;
 /// Servers send something to a page within so many seconds: while it prepares the connection, and later.
-const GREETINGS: [f64; 2] = [0.05, 20.0];
+const GREETINGS: [f64; 4] = [0.05, 20.0, 200.0, 200.0];
 /// No timer is armed.
 const UNARMED: Micros = Micros::MAX;
 

@@ -1,7 +1,7 @@
 // What the schedules must have had in them, lest something be tested by name only.
 
-/** Fewer schedules than this may miss something by chance. */
-export const ENOUGH = 2_000;
+/** Fewer schedules than this may miss something by chance, but for the usual ones, of which it is known. */
+export const ENOUGH = 10_000;
 
 /** What can happen to a page (`Told` in `simulation/src/record.rs`). */
 const TOLD = [

@@ -52,6 +52,8 @@ struct Link {
     /// It has a socket: the application has said where to connect, if it is asked.
     has_socket: bool,
     opened: bool,
+    /// Its closing handshake has begun: nothing arrives any more.
+    is_closing: bool,
     /// The application is preparing it, and hears it alone.
     is_preparing: bool,
 }
@@ -311,7 +313,7 @@ impl Recorded {
                 Told::Open { attempt }
             }
             News::Heard { attempt } => {
-                let hears = |link: &Link| link.opened && !link.is_preparing;
+                let hears = |link: &Link| link.opened && !link.is_preparing && !link.is_closing;
                 if self.links.get(&attempt).is_some_and(hears) {
                     self.did.push(Did::Message { attempt });
                     self.watched.model.arrives(now, AttemptId(attempt));
@@ -426,7 +428,6 @@ impl Recorded {
     }
 
     fn note(&mut self, command: Command) {
-        let has_socket = |link: &&Link| link.has_socket;
         match command {
             Command::State(state) => {
                 self.has_ended = state == State::Closed;
@@ -456,6 +457,7 @@ impl Recorded {
                         url: url.to_owned(),
                         has_socket,
                         opened: false,
+                        is_closing: false,
                         is_preparing: false,
                     },
                 );
@@ -494,11 +496,13 @@ impl Recorded {
             Command::Beat { attempt } => self.did.push(Did::Ping { attempt: attempt.0 }),
             Command::Close { attempt } | Command::Retire { attempt } => {
                 let code = matches!(command, Command::Retire { .. }).then_some(NORMAL);
-                let link = self.links.get(&attempt.0).filter(has_socket);
-                self.did.extend(link.map(|_| Did::Close {
-                    attempt: attempt.0,
-                    code,
-                }));
+                if let Some(link) = self.links.get_mut(&attempt.0).filter(|link| link.has_socket) {
+                    link.is_closing = true;
+                    self.did.push(Did::Close {
+                        attempt: attempt.0,
+                        code,
+                    });
+                }
             }
             Command::Abandon { attempt } => {
                 let link = self.links.remove(&attempt.0);

@@ -78,7 +78,7 @@ export class Messages {
 
   /** Now and then, some messages. */
   sendSome() {
-    if (this.#random() > OFTEN) return;
+    if (!this.#socket || this.#random() > OFTEN) return;
     for (let left = Math.ceil(this.#random() * MOST_AT_ONCE); left > 0; left--) this.#send();
   }
 
@@ -131,7 +131,7 @@ export class Messages {
   /** The connection that stands now is the last one to where the socket says that it is connected. */
   #uses() {
     this.#live = [...this.#platform.sockets.values()].findLast(
-      ({ url, readyState }) => url === this.#socket.url && readyState === 1,
+      ({ url, readyState }) => url === this.#socket.url && (readyState === 1 || readyState === 2),
     );
     if (!this.#live) this.violations.push(`it says that it is connected to ${this.#socket.url}`);
   }

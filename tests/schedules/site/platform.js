@@ -61,7 +61,8 @@ class Socket {
     if (this.readyState === 3) return;
     this.readyState = 2;
     // Whoever lets go of a socket hears nothing of it any more.
-    this.#platform.did.push(this.onclose ? { did: "close", attempt, code } : { did: "abandon", attempt });
+    const isHeard = this.onopen || this.onmessage || this.onclose;
+    this.#platform.did.push(isHeard ? { did: "close", attempt, code } : { did: "abandon", attempt });
   }
 
   /** The connection stands. */
@@ -71,9 +72,14 @@ class Socket {
     this.onopen?.(new Event("open"));
   }
 
+  /** The server has begun to close it. */
+  beginToEnd() {
+    if (this.readyState === 1) this.readyState = 2;
+  }
+
   /** Something arrives. */
   deliver(data) {
-    if (this.readyState === 0 || this.readyState === 3) return;
+    if (this.readyState !== 1) return;
     this.bufferedAmount = 0;
     if (this.onmessage) this.#platform.delivers(this);
     this.onmessage?.({ data, origin: "", target: this, timeStamp: this.#platform.now });

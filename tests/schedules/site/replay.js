@@ -144,14 +144,35 @@ function compare({ platform, socket, messages }, step) {
   return violation && { expected: "every message kept, in order, or told of", actual: violation };
 }
 
+/** The furthest that the beginning of a connection's end lies before its end, in steps. */
+const ENDING = 3;
+
+/**
+ * By step, the attempts whose servers begin to close them before it: browsers say so in `readyState` before they fire
+ * `close`, and nothing arrives in between.
+ */
+function endingsOf(steps) {
+  const endings = new Map();
+  steps.forEach(({ told: { what, attempt } }, end) => {
+    if (what !== "closed") return;
+    let begin = end;
+    while (begin > 0 && end - begin < ENDING && steps[begin - 1].told.attempt !== attempt) begin--;
+    endings.set(begin, [...(endings.get(begin) ?? []), attempt]);
+  });
+  return endings;
+}
+
 async function play({ schedule, client, made, steps }, count) {
   const life = new Life(steps[0].at, made);
   const restore = life.platform.install();
+  const endings = endingsOf(steps);
   let step = 0;
   try {
     for (; step < steps.length; step++) {
       const { at, told } = steps[step];
       life.platform.now = at;
+      for (const attempt of endings.get(step) ?? []) life.platform.sockets.get(attempt)?.beginToEnd();
+      life.messages.sendSome();
       life.cause(told);
       life.messages.sendSome();
       await life.settle();

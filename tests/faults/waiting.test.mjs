@@ -24,7 +24,7 @@ const CLIENTS = 8;
 for (const engine of BROWSERS) {
   describe(engine, { concurrency: 2 }, () => {
     test("a hidden page, whose timers are throttled, raises no false alarm", { timeout }, async (t) => {
-      const arena = await Arena.open(engine, { throttling: true });
+      const arena = await Arena.open(engine, { throttling: "soon" });
       t.after(() => arena.close());
       const contestants = [evenkeel({ heartbeat: HEARTBEAT }), evenkeel({}, { as: "evenkeel, silence" }), ...peers()];
       const contest = await arena.contest("the page is hidden, 150 s", contestants, {

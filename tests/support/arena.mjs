@@ -38,7 +38,12 @@ export class Arena {
     const [host, ...others] = settings.namespace?.hosts ?? HOSTS;
     this.#bundle = await bundlePeers();
     this.#site = await startFleets(
-      { "/": join(root, "tests/faults/site"), "/evenkeel": join(root, "dist"), "/peers": this.#bundle },
+      {
+        "/": join(root, "tests/faults/site"),
+        "/chaos": join(root, "tests/chaos/site"),
+        "/evenkeel": join(root, "dist"),
+        "/peers": this.#bundle,
+      },
       host,
     );
     this.#fleets = await Promise.all(others.map((other) => startFleets({}, other)));
@@ -57,15 +62,20 @@ export class Arena {
     return `${this.#site.origin}/${page}`;
   }
 
-  /**
-   * A contest, in a page opened anew. Each contestant, or team of them, has a fleet of these `servers`, whose list is told
-   * to behave as `list` says before anyone asks.
-   */
-  async contest(fault, contestants, { servers, list = {}, ...rules }) {
+  /** A contest, in a page opened anew. The contestants have `fleets` of these `servers` and such a `list`. */
+  async contest(fault, contestants, { servers, list, ...rules }) {
     await this.page.open(this.address());
     await this.page.until(() => window.ready, "the page's module");
     // A fleet may have the address of one that was: a list that was kept would be of that one.
     await this.page.run(() => localStorage.clear());
+    return new Contest(this, fault, contestants, await this.fleets(contestants, servers, list), rules);
+  }
+
+  /**
+   * By team: each contestant, or team of them, has a fleet of these `servers`, whose list is told to behave as `list` says
+   * before anyone asks.
+   */
+  async fleets(contestants, servers, list = {}) {
     const fleets = new Map();
     for (const contestant of contestants) {
       if (fleets.has(teamOf(contestant))) continue;
@@ -73,7 +83,7 @@ export class Arena {
       await fleet.tellList(list);
       fleets.set(teamOf(contestant), fleet);
     }
-    return new Contest(this, fault, contestants, fleets, rules);
+    return fleets;
   }
 }
 

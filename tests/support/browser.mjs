@@ -49,7 +49,7 @@ const SOON_THROTTLED = "--enable-features=IntensiveWakeUpThrottling:grace_period
 
 /**
  * Starts a browser, headless, with one empty page: in a network of its own, if a `namespace` is given; and `throttling`
- * the timers of hidden pages as it does for its users, if that is said.
+ * the timers of hidden pages as it does for its users, if that is said, or "soon", where that takes minutes else.
  */
 export async function launch(browser, { namespace, throttling = false } = {}) {
   const engine = ENGINES[browser];
@@ -60,7 +60,7 @@ export async function launch(browser, { namespace, throttling = false } = {}) {
     settings[engine.options].args.push("--disable-dev-shm-usage", ...sandbox());
     if (throttling) {
       settings[engine.options].binary = fileURLToPath(new URL("throttling-chromium.sh", import.meta.url));
-      settings[engine.options].args.push(SOON_THROTTLED);
+      if (throttling === "soon") settings[engine.options].args.push(SOON_THROTTLED);
     }
     settings["goog:loggingPrefs"] = { [logging.Type.BROWSER]: "SEVERE" };
   }
@@ -112,6 +112,11 @@ class Page {
   /** Goes back to the page before. */
   async back() {
     await this.driver.navigate().back();
+  }
+
+  /** Brings the tab to the front. */
+  async activate() {
+    await this.#command("activate", {});
   }
 
   /** Does something while another page lies in front of this one. */

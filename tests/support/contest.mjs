@@ -3,7 +3,24 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { ATTEMPTS_WITHIN, figures, median } from "./figures.mjs";
-import { record } from "./table.mjs";
+import { Table } from "./table.mjs";
+
+const table = new Table(
+  "faults",
+  {
+    fault: "fault",
+    engine: "engine",
+    library: "library",
+    notice: "noticed, ms",
+    reopen: "works again, ms",
+    gap: "longest silence, ms",
+    attempts: "attempts in 10 s",
+    silent: "lost in silence",
+    told: "lost and told",
+    repeated: "repeated",
+  },
+  ["fault", "engine", "library"],
+);
 
 /** What Evenkeel always gets: else every loss would be that of a short-lived connection, and none a crash. */
 const OPTIONS = { minUptime: 1_500 };
@@ -168,7 +185,7 @@ export class Contest {
       });
       rows.push({ fault: this.#fault, engine: this.#engine, library: team, ...median(all) });
     }
-    await record(rows);
+    await table.record(rows);
     return results;
   }
 

@@ -1,55 +1,58 @@
-// The rows of what was measured: printed as they come, and kept together in target/faults/ as JSON and as a table.
+// The rows of what was measured: printed as they come, and kept together in a folder of target/ as JSON and as a table.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { root } from "./package.mjs";
 
-const folder = join(root, "target", "faults");
-const json = join(folder, "table.json");
-const markdown = join(folder, "table.md");
-
-const COLUMNS = {
-  fault: "fault",
-  engine: "engine",
-  library: "library",
-  notice: "noticed, ms",
-  reopen: "works again, ms",
-  gap: "longest silence, ms",
-  attempts: "attempts in 10 s",
-  silent: "lost in silence",
-  told: "lost and told",
-  repeated: "repeated",
-};
-
 const line = (cells) => `| ${cells.join(" | ")} |`;
 
-const toCells = (row) => Object.keys(COLUMNS).map((column) => row[column] ?? "never");
+export class Table {
+  #folder;
+  #columns;
+  #keys;
+  /** Of tests that run at the same time, one writes after the other. */
+  #written = Promise.resolve();
 
-/** Of tests that run at the same time, one writes after the other. */
-let written = Promise.resolve();
+  /** `columns`: their titles, by the names that rows have for them. Rows in which all `keys` are the same replace each other. */
+  constructor(folder, columns, keys) {
+    this.#folder = join(root, "target", folder);
+    this.#columns = columns;
+    this.#keys = keys;
+  }
 
-/** Adds rows; those of the same fault, engine and library are replaced. */
-export function record(rows) {
-  written = written.then(() => write(rows));
-  return written;
-}
+  record(rows) {
+    this.#written = this.#written.then(() => this.#write(rows));
+    return this.#written;
+  }
 
-async function write(rows) {
-  for (const row of rows) console.log(line(toCells(row)));
-  const key = ({ fault, engine, library }) => [fault, engine, library].join("\n");
-  const fresh = new Set(rows.map(key));
-  const all = [...(await recorded()).filter((row) => !fresh.has(key(row))), ...rows];
-  const head = [line(Object.values(COLUMNS)), line(Object.keys(COLUMNS).map(() => "---"))];
-  await mkdir(folder, { recursive: true });
-  await writeFile(json, `${JSON.stringify(all, undefined, 2)}\n`);
-  await writeFile(markdown, `${[...head, ...all.map((row) => line(toCells(row)))].join("\n")}\n`);
-}
+  async #write(rows) {
+    for (const row of rows) console.log(line(this.#toCells(row)));
+    const key = (row) => this.#keys.map((name) => row[name]).join("\n");
+    const fresh = new Set(rows.map(key));
+    const all = [...(await this.#recorded()).filter((row) => !fresh.has(key(row))), ...rows];
+    const head = [line(Object.values(this.#columns)), line(Object.keys(this.#columns).map(() => "---"))];
+    await mkdir(this.#folder, { recursive: true });
+    await writeFile(this.#json, `${JSON.stringify(all, undefined, 2)}\n`);
+    await writeFile(
+      join(this.#folder, "table.md"),
+      `${[...head, ...all.map((row) => line(this.#toCells(row)))].join("\n")}\n`,
+    );
+  }
 
-async function recorded() {
-  try {
-    return JSON.parse(await readFile(json, "utf8"));
-  } catch (error) {
-    if (error.code === "ENOENT") return [];
-    throw error;
+  get #json() {
+    return join(this.#folder, "table.json");
+  }
+
+  #toCells(row) {
+    return Object.keys(this.#columns).map((column) => row[column] ?? "never");
+  }
+
+  async #recorded() {
+    try {
+      return JSON.parse(await readFile(this.#json, "utf8"));
+    } catch (error) {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    }
   }
 }

@@ -47,6 +47,7 @@ export class Trial {
   #teams = [];
   #tabs;
   #log = [];
+  #begun;
 
   /**
    * `rules`: `name`, `seed`, `lanes` and `length` of the schedule; `contestants`, each with the application in so many `tabs`,
@@ -75,12 +76,13 @@ export class Trial {
       namespace,
       elsewhere: this.#arena.address("elsewhere.html"),
     };
+    this.#begun = Date.now();
     await play(draw(seed, lanes, length), world, length, this.#log);
     const back = await this.#comeBack();
     const records = await this.#end();
+    const file = await this.#keep(records);
     const violations = await this.#judge(records, back);
-    if (violations.length) violations.push(await this.#keep(records));
-    return violations;
+    return violations.length ? [...violations, this.#explain(file)] : [];
   }
 
   async #close() {
@@ -151,15 +153,19 @@ export class Trial {
     return [...violations, ...uncaught.map((error) => `uncaught: ${error}`)];
   }
 
-  /** Writes down what led to a violation. Says where. */
+  /** Writes down all that happened. Says where. */
   async #keep(records) {
     const { name, seed } = this.#rules;
     const folder = join(root, "target", "chaos");
-    const file = join(folder, `${this.#arena.engine}, ${name}, ${seed}.json`);
+    const file = join(folder, `${this.#arena.engine}, ${name}.json`);
     await mkdir(folder, { recursive: true });
-    await writeFile(file, JSON.stringify({ seed, schedule: this.#log, records }));
+    await writeFile(file, JSON.stringify({ seed, begun: this.#begun, log: this.#log, records }));
+    return file;
+  }
+
+  #explain(file) {
     const faults = this.#log.toSorted((a, b) => a.at - b.at).map((fault) => JSON.stringify(fault));
-    return [`seed ${seed}; as it was, with all records, in ${file}:`, ...faults].join("\n");
+    return [`All records are in ${file}. The faults, as they were, in ms:`, ...faults].join("\n");
   }
 
   get #ours() {

@@ -45,6 +45,8 @@ enum Command {
         /// Only this suite; may be given several times
         #[arg(long, value_name = "SUITE")]
         only: Vec<suites::Name>,
+        #[command(flatten)]
+        chaos: suites::Chaos,
     },
     /// Build everything, run a fleet in two priority groups and serve the demo page
     Start {
@@ -89,7 +91,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Build => bundle::build(),
         Command::Size { json, check } => size::report(json, check),
-        Command::Test { all, only } => suites::run(all, &only),
+        Command::Test { all, only, chaos } => suites::run(all, &only, &chaos),
         Command::Start { port } => start::run(port),
         Command::Bench { arguments } => suites::bench(arguments),
         Command::Setup => setup::everything(),

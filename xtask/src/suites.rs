@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use crate::browser::Browser;
 use crate::bundle;
@@ -17,8 +17,9 @@ use crate::process::Group;
 use crate::project;
 use crate::setup;
 
-/// The folder of target/ that the faults leave their table in.
+/// The folders of target/ that suites leave their tables in.
 const FAULTS: &str = "faults";
+const CHAOS: &str = "chaos";
 
 /// The environment variable that names the program that draws schedules of faults, for tests.
 const SCHEDULES_VARIABLE: &str = "EVENKEEL_SCHEDULES_PROGRAM";
@@ -44,16 +45,46 @@ pub(crate) enum Name {
     Webkit,
     /// Evenkeel and its peers under the same faults, in both browsers
     Faults,
+    /// The same under faults at random, in both browsers
+    Chaos,
+}
+
+/// What the chaos may be told. Its tests have the defaults.
+#[derive(Args)]
+pub(crate) struct Chaos {
+    /// What says which faults there are, and when: the same one brings the same again
+    #[arg(long)]
+    seed: Option<String>,
+    /// How long each browser is under faults
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// The only browser: chromium or firefox
+    #[arg(long, value_name = "NAME")]
+    browser: Option<String>,
+}
+
+impl Chaos {
+    /// The environment variables by which the tests know of it.
+    fn variables(&self) -> impl Iterator<Item = (&str, String)> {
+        let minutes = self.minutes.map(|minutes| minutes.to_string());
+        [
+            ("CHAOS_SEED", self.seed.clone()),
+            ("CHAOS_MINUTES", minutes),
+            ("CHAOS_BROWSER", self.browser.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 impl Name {
     /// Does it run only when all suites are asked for?
     fn is_long(self) -> bool {
-        matches!(self, Self::Webkit | Self::Faults)
+        matches!(self, Self::Webkit | Self::Faults | Self::Chaos)
     }
 
     /// The commands that run it, everything they need having been built.
-    fn commands(self) -> Result<Vec<Command>> {
+    fn commands(self, chaos: &Chaos) -> Result<Vec<Command>> {
         Ok(match self {
             // One by one: together, Cargo would compile what they depend on once more, with the features of all.
             Self::Native => ["evenkeel", "evenkeel-fleet", "evenkeel-simulation", "xtask"]
@@ -70,20 +101,24 @@ impl Name {
             }
             Self::Page => vec![in_node("tests/page")?],
             Self::Webkit => vec![in_browser(Browser::Webkit)?],
-            Self::Faults => {
-                setup::network_tools();
-                // Only what is measured now is to be in the table.
-                fs::remove_dir_all(project::scratch(FAULTS)?)?;
-                vec![in_node("tests/faults")?]
+            Self::Faults => vec![with_table(FAULTS)?],
+            Self::Chaos => {
+                let mut command = with_table(CHAOS)?;
+                command.envs(chaos.variables());
+                vec![command]
             }
         })
     }
 
     /// What it has measured, as a table.
     fn table(self) -> Option<String> {
-        (self == Self::Faults)
-            .then(|| project::root().join("target").join(FAULTS).join("table.md"))
-            .and_then(|file| fs::read_to_string(file).ok())
+        let folder = match self {
+            Self::Faults => FAULTS,
+            Self::Chaos => CHAOS,
+            _ => return None,
+        };
+        let file = project::root().join("target").join(folder).join("table.md");
+        fs::read_to_string(file).ok()
     }
 }
 
@@ -124,6 +159,14 @@ fn schedules_program() -> Result<PathBuf> {
     project::build_artifact("build", &package, "evenkeel-schedules", "")
 }
 
+/// The tests of a folder that break networks and leave a table in the folder of target/ of the same name.
+fn with_table(name: &str) -> Result<Command> {
+    setup::network_tools();
+    // Only what is measured now is to be in the table.
+    fs::remove_dir_all(project::scratch(name)?)?;
+    in_node(&format!("tests/{name}"))
+}
+
 /// A command that is told where the browsers and the fleet's program are.
 fn told_of_the_machine(mut command: Command) -> Result<Command> {
     command.env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
@@ -146,7 +189,7 @@ pub(crate) fn bench(arguments: Vec<OsString>) -> Result<()> {
 }
 
 /// Runs the suites until one fails. The last line counts the tests.
-pub(crate) fn run(all: bool, only: &[Name]) -> Result<()> {
+pub(crate) fn run(all: bool, only: &[Name], chaos: &Chaos) -> Result<()> {
     setup::everything()?;
     let chosen = Name::value_variants().iter().copied().filter(|name| match only {
         [] => all || !name.is_long(),
@@ -154,7 +197,7 @@ pub(crate) fn run(all: bool, only: &[Name]) -> Result<()> {
     });
     let mut total = Count::default();
     for name in chosen {
-        let outcome = run_one(name)?;
+        let outcome = run_one(name, chaos)?;
         if let Some(table) = name.table() {
             println!("\n{table}");
         }
@@ -178,13 +221,13 @@ struct Outcome {
 }
 
 /// Runs one suite, keeps its output in target/suites, and prints one line about it.
-fn run_one(name: Name) -> Result<Outcome> {
+fn run_one(name: Name, chaos: &Chaos) -> Result<Outcome> {
     let title = title(name);
     print!("{title:<10}");
     std::io::stdout().flush()?;
     let start = Instant::now();
     let log = project::scratch("suites")?.join(format!("{title}.log"));
-    let (success, output) = match recorded(name, &log) {
+    let (success, output) = match recorded(name, chaos, &log) {
         Ok(finished) => finished,
         Err(error) => (false, format!("{error:#}")),
     };
@@ -202,10 +245,10 @@ fn run_one(name: Name) -> Result<Outcome> {
 }
 
 /// Whether all of the suite's commands succeeded, and what they printed.
-fn recorded(name: Name, log: &Path) -> Result<(bool, String)> {
+fn recorded(name: Name, chaos: &Chaos, log: &Path) -> Result<(bool, String)> {
     let file = File::create(log).with_context(|| format!("{} cannot be made", log.display()))?;
     let mut success = true;
-    for mut command in name.commands()? {
+    for mut command in name.commands(chaos)? {
         command.stdout(file.try_clone()?).stderr(file.try_clone()?);
         success &= Group::spawn(&mut command)?.wait()?.success();
     }

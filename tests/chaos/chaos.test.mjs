@@ -40,7 +40,7 @@ for (const engine of browsers) {
   describe(engine, () => {
     const trial = (name, { length, skip, namespaced = false, throttling, ...rules }) =>
       test(name, { skip, timeout: length + AROUND }, async () => {
-        const namespace = namespaced ? await Namespace.make() : undefined;
+        const namespace = namespaced ? await Namespace.make({ wayOut: engine === "webkit" }) : undefined;
         let arena;
         try {
           arena = await Arena.open(engine, { namespace, throttling });

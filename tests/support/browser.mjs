@@ -9,6 +9,7 @@ import logInspector from "selenium-webdriver/bidi/logInspector.js";
 import chrome from "selenium-webdriver/chrome.js";
 import firefox from "selenium-webdriver/firefox.js";
 import { required } from "./environment.mjs";
+import { Display, driverService } from "./webkit.mjs";
 
 /** The browsers that every test of a page runs in. */
 export const BROWSERS = ["chromium", "firefox"];
@@ -39,6 +40,7 @@ const ENGINES = {
     setService: (builder, service) => builder.setFirefoxService(service),
     processId: "moz:processID",
   },
+  webkit: { name: "MiniBrowser", driver: "SAFARIDRIVER" },
 };
 
 /**
@@ -54,7 +56,7 @@ const SOON_THROTTLED = "--enable-features=IntensiveWakeUpThrottling:grace_period
 export async function launch(browser, { namespace, throttling = false } = {}) {
   const engine = ENGINES[browser];
   const settings = JSON.parse(await readFile(new URL("../../xtask/browsers.json", import.meta.url), "utf8"))[browser];
-  settings[engine.options].binary = required(engine.program);
+  if (engine.options) settings[engine.options].binary = required(engine.program);
   if (browser === "chromium") {
     // Chromium refuses its sandbox to root, and containers have little shared memory.
     settings[engine.options].args.push("--disable-dev-shm-usage", ...sandbox());
@@ -64,30 +66,52 @@ export async function launch(browser, { namespace, throttling = false } = {}) {
     }
     settings["goog:loggingPrefs"] = { [logging.Type.BROWSER]: "SEVERE" };
   }
-  const capabilities = new Capabilities({ browserName: engine.name, webSocketUrl: true, ...settings });
+  const bidi = browser !== "webkit" && { webSocketUrl: true };
+  const capabilities = new Capabilities({ browserName: engine.name, ...bidi, ...settings });
   const builder = new Builder().withCapabilities(capabilities);
   const program = required(engine.driver);
-  if (namespace) builder.usingServer(await namespace.startDriver(program));
-  else engine.setService(builder, engine.service(program));
-  const driver = await builder.build();
-  await driver.manage().setTimeouts({ script: SCRIPT_TIMEOUT });
-  const processId = (await driver.getCapabilities()).get(engine.processId);
-  const page = new Page(driver, processId, browser === "chromium");
-  if (browser === "firefox") await page.listen();
-  return page;
+  const ends = [];
+  try {
+    const display = browser === "webkit" ? await Display.open() : undefined;
+    if (display) ends.push(() => display.close());
+    if (namespace) {
+      builder.usingServer(await namespace.startDriver(program, display?.environment));
+    } else if (display) {
+      const service = await driverService(program, display.environment);
+      ends.unshift(() => service.kill());
+      builder.usingServer(await service.start());
+    } else {
+      engine.setService(builder, engine.service(program));
+    }
+    const driver = await builder.build();
+    ends.unshift(() => driver.quit());
+    await driver.manage().setTimeouts({ script: SCRIPT_TIMEOUT });
+    // Where the browser does not say, it is below this process, and the only one of its kind there.
+    const processId = (await driver.getCapabilities()).get(engine.processId) ?? process.pid;
+    const page = new Page(driver, processId, ends, { readsLog: browser === "chromium", bidi: !!bidi });
+    if (browser === "firefox") await page.listen();
+    return page;
+  } catch (error) {
+    for (const end of ends) await end();
+    throw error;
+  }
 }
 
 const sandbox = () => (process.getuid?.() === 0 ? ["--no-sandbox"] : []);
 
 class Page {
   #problems = [];
+  #ends;
   #readsLog;
+  #bidi;
 
-  constructor(driver, processId, readsLog) {
+  constructor(driver, processId, ends, { readsLog, bidi }) {
     this.driver = driver;
-    /** Of the browser's first process, in which no page runs. */
+    /** Of the browser's first process, or one above it: no page runs in it. */
     this.processId = processId;
+    this.#ends = ends;
     this.#readsLog = readsLog;
+    this.#bidi = bidi;
   }
 
   /** Records errors of the console and exceptions that nobody caught, where the driver has no log of them. */
@@ -114,9 +138,9 @@ class Page {
     await this.driver.navigate().back();
   }
 
-  /** Brings the tab to the front. */
+  /** Brings the tab to the front, where the driver can: WebKit's leaves it where it is. */
   async activate() {
-    await this.#command("activate", {});
+    if (this.#bidi) await this.#command("activate", {});
   }
 
   /** Does something while another page lies in front of this one. */
@@ -182,7 +206,7 @@ class Page {
     return answer.result;
   }
 
-  quit() {
-    return this.driver.quit();
+  async quit() {
+    for (const end of this.#ends) await end();
   }
 }

@@ -46,9 +46,12 @@ export class Namespace {
   #children = [];
   #servers = [];
   #folder;
+  #hasWayOut;
 
-  static async make() {
+  /** `wayOut`: with a route to everywhere, without which WebKitGTK takes itself for offline. */
+  static async make({ wayOut = false } = {}) {
     const namespace = new Namespace();
+    namespace.#hasWayOut = wayOut;
     await namespace.#make().catch(async (error) => {
       await namespace.remove();
       throw error;
@@ -65,7 +68,7 @@ export class Namespace {
     await ip("link", "set", this.#here, "up");
     await this.#inside("address", "add", `${HOME}/24`, "dev", this.#there);
     await this.#inside("link", "set", "lo", "up");
-    await this.#inside("link", "set", this.#there, "up");
+    await this.#plugIn();
   }
 
   /** Does something while the network is unplugged, as the browser can see. */
@@ -74,7 +77,7 @@ export class Namespace {
     try {
       await action();
     } finally {
-      await this.#inside("link", "set", this.#there, "up");
+      await this.#plugIn();
     }
   }
 
@@ -99,11 +102,11 @@ export class Namespace {
   }
 
   /** Starts a WebDriver in the namespace, and gives the address at which this process reaches it. */
-  async startDriver(program) {
+  async startDriver(program, environment = process.env) {
     const [port, other] = [await freePort(), await freePort()];
     // Firefox's driver has a second port, for the protocol that goes both ways.
     const second = program.includes("gecko") ? ["--websocket-port", String(other)] : [];
-    this.#start(program, [`--port=${port}`, ...second]);
+    this.#start(program, [`--port=${port}`, ...second], environment);
     await this.#reach(port);
     if (second.length) await this.#reach(other);
     const address = `http://127.0.0.1:${port}`;
@@ -125,20 +128,29 @@ export class Namespace {
     await rm(this.#folder, { recursive: true });
   }
 
+  async #plugIn() {
+    await this.#inside("link", "set", this.#there, "up");
+    await this.#leadOut();
+  }
+
+  /** A route goes with the link, and with the address. */
+  async #leadOut() {
+    if (this.#hasWayOut) await this.#inside("route", "replace", "default", "via", HOSTS[0]);
+  }
+
   /** The old one first: of two in one network, the later would go with the earlier. */
   async #exchange(old, other) {
     await this.#inside("address", "delete", `${old}/24`, "dev", this.#there);
     await this.#inside("address", "add", `${other}/24`, "dev", this.#there);
+    await this.#leadOut();
   }
 
   #inside(...words) {
     return ip("-netns", this.#name, ...words);
   }
 
-  #start(program, parameters) {
-    const child = spawn("ip", ["netns", "exec", this.#name, program, ...parameters], {
-      stdio: "ignore",
-    });
+  #start(program, parameters, env = process.env) {
+    const child = spawn("ip", ["netns", "exec", this.#name, program, ...parameters], { stdio: "ignore", env });
     child.ended = new Promise((resolve) => child.once("exit", resolve));
     this.#children.push(child);
     return child;

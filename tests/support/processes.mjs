@@ -2,8 +2,8 @@
 
 import { readdir, readFile } from "node:fs/promises";
 
-/** What the command lines of processes that run pages hold: Chromium's and Firefox's. */
-const RUNS_PAGES = /--type=renderer|-isForBrowser/;
+/** What the command lines of processes that run pages hold: Chromium's, Firefox's and WebKitGTK's. */
+const RUNS_PAGES = /--type=renderer|-isForBrowser|WebKitWebProcess/;
 
 /** Runs something while every page of a browser stands still, as on a machine that sleeps. */
 export async function whilePaused(browser, action) {

@@ -45,7 +45,7 @@ pub(crate) enum Name {
     Webkit,
     /// Evenkeel and its peers under the same faults, in both browsers
     Faults,
-    /// The same under faults at random, in both browsers
+    /// The same under faults at random, also in WebKitGTK where it can be had
     Chaos,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Chaos {
     /// How long each browser is under faults
     #[arg(long)]
     minutes: Option<f64>,
-    /// The only browser: chromium or firefox
+    /// The only browser: chromium, firefox or webkit
     #[arg(long, value_name = "NAME")]
     browser: Option<String>,
 }
@@ -105,6 +105,12 @@ impl Name {
             Self::Chaos => {
                 let mut command = with_table(CHAOS)?;
                 command.envs(chaos.variables());
+                match setup::browser(Browser::Webkit) {
+                    Ok(webkit) => {
+                        command.env(webkit.browser.driver_variable(), webkit.driver);
+                    }
+                    Err(error) => eprintln!("{error:#}: without WebKit"),
+                }
                 vec![command]
             }
         })

@@ -57,8 +57,9 @@ const byEngine = {
         }),
     },
   },
-  // It keeps no page that has a socket, and slows none down on command.
+  // They keep no page that has a socket, and slow none down on command.
   firefox: everywhere,
+  webkit: everywhere,
 };
 
 export const pagesOf = (engine) => byEngine[engine];

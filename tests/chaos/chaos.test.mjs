@@ -23,8 +23,9 @@ const PACE = 20;
 const TABS = 20;
 const PACE_IN_TABS = 200;
 
+/** Those whose queue holds everything, as the others' does, and those who lose the oldest and are told. */
 const options = { heartbeat: HEARTBEAT, refreshInterval: 2_000 };
-const plain = evenkeel(options);
+const plain = evenkeel({ ...options, queueMessages: 100_000 });
 const prepared = evenkeel({ ...options, overflow: "drop-oldest" }, { as: "evenkeel, prepare", prepare: true });
 
 /** Two servers may be in trouble at once. */

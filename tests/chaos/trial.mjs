@@ -145,7 +145,7 @@ export class Trial {
         if (back[library] < this.#tabs.count) violations.push(`${library}: ${back[library]} came back in the end`);
       }
       const counts = Object.fromEntries(never.map((it) => [it, total[it].length]));
-      const seconds = { away: toSeconds(total.away), longest: toSeconds(total.longest) };
+      const seconds = { away: toSeconds(total.away / this.#tabs.count), longest: toSeconds(total.longest) };
       return { trial, engine, library, ...total, ...counts, ...seconds, back: back[library] };
     });
     await table.record(rows);

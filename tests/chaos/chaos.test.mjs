@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { Arena } from "../support/arena.mjs";
 import { evenkeel, HEARTBEAT, peers } from "../support/contest.mjs";
 import { Namespace, whyNoNamespace } from "../support/namespace.mjs";
+import { commands } from "./faults/commands.mjs";
 import { lines } from "./faults/lines.mjs";
 import { lists } from "./faults/lists.mjs";
 import { network } from "./faults/network.mjs";
@@ -23,9 +24,10 @@ const PACE = 20;
 const TABS = 20;
 const PACE_IN_TABS = 200;
 
-/** Those whose queue holds everything, as the others' does, and those who lose the oldest and are told. */
 const options = { heartbeat: HEARTBEAT, refreshInterval: 2_000 };
+/** Its queue holds everything, as the others' do. */
 const plain = evenkeel({ ...options, queueMessages: 100_000 });
+/** Its queue loses the oldest, and says so. */
 const prepared = evenkeel({ ...options, overflow: "drop-oldest" }, { as: "evenkeel, prepare", prepare: true });
 
 /** Two servers may be in trouble at once. */
@@ -39,6 +41,9 @@ console.log(`chaos: seed ${seed}`);
 
 for (const engine of browsers) {
   describe(engine, () => {
+    // One after the other: a driver does one thing at a time.
+    const pages = { name: "pages", kinds: { ...pagesOf(engine), ...commands } };
+
     const trial = (name, { length, skip, namespaced = false, throttling, ...rules }) =>
       test(name, { skip, timeout: length + AROUND }, async () => {
         const namespace = namespaced ? await Namespace.make({ wayOut: engine === "webkit" }) : undefined;
@@ -59,7 +64,7 @@ for (const engine of browsers) {
       contestants: [plain, prepared, ...peers()],
       tabs: 1,
       pace: PACE,
-      lanes: [...twoOfThem, listing, { name: "lines", kinds: lines }, { name: "pages", kinds: pagesOf(engine) }],
+      lanes: [...twoOfThem, listing, { name: "lines", kinds: lines }, pages],
     });
 
     trial("a bad network", {
@@ -69,7 +74,7 @@ for (const engine of browsers) {
       contestants: [plain, prepared, ...peers()],
       tabs: 1,
       pace: PACE,
-      lanes: [{ name: "network", kinds: network }, ...twoOfThem, listing],
+      lanes: [{ name: "network", kinds: network }, ...twoOfThem, listing, { name: "applications", kinds: commands }],
     });
 
     trial(`${TABS} tabs`, {
@@ -78,7 +83,7 @@ for (const engine of browsers) {
       contestants: [plain, ...peers()],
       tabs: TABS,
       pace: PACE_IN_TABS,
-      lanes: [{ name: "pages", kinds: pagesOf(engine) }, ...twoOfThem, listing, { name: "lines", kinds: lines }],
+      lanes: [pages, ...twoOfThem, listing, { name: "lines", kinds: lines }],
     });
   });
 }

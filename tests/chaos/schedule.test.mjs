@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { commands } from "./faults/commands.mjs";
 import { lines } from "./faults/lines.mjs";
 import { lists } from "./faults/lists.mjs";
 import { network } from "./faults/network.mjs";
@@ -12,10 +13,9 @@ import { draw } from "./schedule.mjs";
 
 const HOURS = 4 * 3_600_000;
 
-const LANES = Object.entries({ servers, lists, lines, network, pages: pagesOf("chromium") }).map(([name, kinds]) => ({
-  name,
-  kinds,
-}));
+const LANES = Object.entries({ servers, lists, lines, network, commands, pages: pagesOf("chromium") }).map(
+  ([name, kinds]) => ({ name, kinds }),
+);
 
 const faultsOf = (seed, lanes = LANES) => draw(seed, lanes, HOURS).map(({ name, faults }) => ({ name, faults }));
 

@@ -165,7 +165,8 @@ export class Trial {
 
   #explain(file) {
     const faults = this.#log.toSorted((a, b) => a.at - b.at).map((fault) => JSON.stringify(fault));
-    return [`All records are in ${file}. The faults, as they were, in ms:`, ...faults].join("\n");
+    const head = `The seed: ${this.#rules.seed}. All records: ${file}. The faults, as they were, in ms:`;
+    return [head, ...faults].join("\n");
   }
 
   get #ours() {

@@ -20,7 +20,6 @@ export class Application {
   #connections = [];
   /** Counts all that happens, so that it has an order where the clock's milliseconds give none. */
   #steps = 0;
-  #heard = new Set();
   #lastEcho = 0;
   #socket;
   #timer;
@@ -36,6 +35,15 @@ export class Application {
     clearInterval(this.#timer);
   }
 
+  reconnect() {
+    this.#socket.reconnect();
+  }
+
+  /** Only Evenkeel can. */
+  migrate() {
+    this.#socket.migrate?.();
+  }
+
   close() {
     this.#socket.close();
   }
@@ -45,8 +53,6 @@ export class Application {
     return {
       open: this.#socket.readyState === WebSocket.OPEN,
       lastEcho: this.#lastEcho,
-      outstanding: this.#sent.length - this.#heard.size,
-      detail: this.#socket.snapshot?.(),
     };
   }
 
@@ -115,7 +121,6 @@ export class Application {
     if (!NUMBERED.test(data)) return;
     const number = Number(data);
     this.#lastEcho = Date.now();
-    this.#heard.add(number);
     this.#echoes.push([number, this.#lastEcho, this.#step()]);
   }
 }

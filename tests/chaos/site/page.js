@@ -17,6 +17,14 @@ window.stop = () => {
   for (const application of applications.values()) application.stop();
 };
 
+window.reconnect = () => {
+  for (const application of applications.values()) application.reconnect();
+};
+
+window.migrate = () => {
+  for (const application of applications.values()) application.migrate();
+};
+
 /** Closes all sockets, so that what still waits is dropped. */
 window.finish = () => {
   for (const application of applications.values()) application.close();

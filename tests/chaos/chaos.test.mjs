@@ -50,7 +50,7 @@ for (const engine of browsers) {
         let arena;
         try {
           arena = await Arena.open(engine, { namespace, throttling });
-          const trial = new Trial(arena, { name, seed: `${seed} ${name}`, length, namespace, ...rules });
+          const trial = new Trial(arena, { name, seed, length, namespace, ...rules });
           const violations = await trial.run();
           assert.equal(violations.length, 0, violations.join("\n"));
         } finally {

@@ -68,7 +68,7 @@ export class Trial {
   }
 
   async #run() {
-    const { seed, lanes, length, namespace } = this.#rules;
+    const { name, seed, lanes, length, namespace } = this.#rules;
     await this.#begin();
     const world = {
       teams: this.#teams,
@@ -77,7 +77,7 @@ export class Trial {
       elsewhere: this.#arena.address("elsewhere.html"),
     };
     this.#begun = Date.now();
-    await play(draw(seed, lanes, length), world, length, this.#log);
+    await play(draw(`${seed} ${name}`, lanes, length), world, length, this.#log);
     const back = await this.#comeBack();
     const records = await this.#end();
     const file = await this.#keep(records);

@@ -102,6 +102,8 @@ struct Attempt {
     begun_at: Instant,
     /// The list has been looked at because it takes so long.
     has_looked: bool,
+    /// It has been given more time than its own.
+    overstays: bool,
     /// Its time was up, and it stays in line: the users that its server had then.
     in_line: Option<f64>,
 }
@@ -401,10 +403,10 @@ impl Client {
         retry_after: Option<Duration>,
     ) {
         let asked = self.seeds.settle(request);
-        self.notice(now);
+        let slept = self.notice(now);
         match asked {
             // It did not survive a sleep.
-            Some(_) if failure == SeedFailure::Unreachable && self.woke_at == now => {
+            Some(_) if failure == SeedFailure::Unreachable && slept => {
                 self.fetch(now);
             }
             Some(seed) => self.seed_failed(now, seed, failure, retry_after.and_then(wish_to_stay_away)),
@@ -519,12 +521,12 @@ impl Client {
         if self.old.take_if(|old| old.link.attempt == attempt).is_some() {
             return;
         }
-        if let Some(&mut Attempt { stage, in_line, .. }) = self.attempt_mut(attempt) {
+        if let Some(&mut Attempt { stage, overstays, .. }) = self.attempt_mut(attempt) {
             let why = match stage {
                 Stage::Preparing => self.end_of(now, code, now),
                 _ if self.is_own_trouble(now) => RetryCause::Server(Cause::Local),
                 // It has stayed longer than the platform, or the server, lets anybody wait.
-                _ if in_line.is_some() => RetryCause::Server(Cause::Overload),
+                _ if overstays => RetryCause::Server(Cause::Overload),
                 _ => RetryCause::Server(Cause::Refused),
             };
             return self.attempt_failed(now, attempt, why, reconnect);
@@ -635,12 +637,14 @@ impl Client {
         }
     }
 
-    /// Whoever is called much later than it wanted to be has slept.
-    fn notice(&mut self, now: Instant) {
-        if now.since(self.due) > SLEPT {
+    /// Whoever is called much later than it wanted to be has slept. True if it has.
+    fn notice(&mut self, now: Instant) -> bool {
+        let slept = now.since(self.due) > SLEPT;
+        if slept {
             self.due = now;
             self.handle_wake(now);
         }
+        slept
     }
 
     /// Whether what breaks now without a word breaks because of us.
@@ -896,6 +900,7 @@ impl Client {
             probability,
             begun_at: now,
             has_looked: false,
+            overstays: false,
             in_line: None,
         })
     }

@@ -30,7 +30,7 @@ const TURNOVER: f64 = 0.02;
 const SPILL_AT: f64 = 0.85;
 /// A server gets at most so many times its fair share: a wrong count must not draw a fleet.
 const MOST_OF_FAIR_SHARE: f64 = 4.0;
-/// The same, if its count is seen to be alive.
+/// The same, if its count has just changed, or it is new or back in service: then the count is not stuck, if it may yet be wrong.
 const MOST_IF_ALIVE: f64 = 8.0;
 
 /// Why a server is not considered.
@@ -150,9 +150,10 @@ pub fn draw(random: &mut Random, weights: impl Iterator<Item = f64> + Clone) -> 
 
 /// Gives every candidate that is not excluded its probability; the excluded get 0. They add up to 1, or to 0 if nothing is
 /// eligible. What is excluded has been entered in [`Assessment::candidates`] before, one for each server of the list.
-/// `is_alive`: whether a server's count is known to change; it is asked about few.
+/// `is_alive`: whether a server's count is not stuck; it is asked about those that would get more than four times their share.
 ///
-/// O(S): the list keeps the servers of a group in order of their utilisation.
+/// O(S), since the list keeps the servers of a group in order of their utilisation, and as many calls of `is_alive`: for a quarter of
+/// the capacity at most.
 pub fn weigh(
     list: &ServerList,
     circumstances: Circumstances,

@@ -9,7 +9,7 @@ use crate::list::{Server, ServerList};
 use crate::memory::LOSS_NOTICED_AFTER;
 use crate::random::Random;
 use crate::seeds::stay_away;
-use crate::selector::Selector;
+use crate::selector::{InForce, Selector};
 use crate::time::{Duration, Instant};
 
 /// The shortest queue.
@@ -23,8 +23,9 @@ const LONGEST: Duration = Duration::from_secs(600.0);
 /// users there as well. More than this would hold up those who have lost a large server and nothing else
 /// (`simulation/README.md` has the figures).
 const PRESUMED_LOST: f64 = 0.1;
-/// The shortest floor of those who were sent to the back of the queue.
+/// The shortest floor of those who were sent to the back of the queue; and the same if a list shows that no crowd is on its way.
 const SHORTEST_FLOOR: Duration = Duration::from_secs(20.0);
+const SHORTEST_FLOOR_ALONE: Duration = Duration::from_secs(5.0);
 /// So many users at a server, and no more than it takes in a second, need no queue.
 const AT_ONCE: f64 = 100.0;
 /// Bounds of the time that the whole fleet takes to let everyone in.
@@ -42,7 +43,7 @@ pub(crate) struct Episode {
     /// The users of all servers before the loss.
     users_before: f64,
     /// Whether a server was too busy for us before.
-    pub(crate) overloaded: bool,
+    overloaded: bool,
     /// Whenever one was, no seed answered either.
     in_silence: bool,
     /// Rounds that ended with nothing eligible.
@@ -77,9 +78,13 @@ impl Episode {
         self.since = now;
     }
 
-    /// Goes to the back of a queue that is at least twice as long as the last time. `silence`: no seed answers either.
-    pub(crate) fn send_to_back(&mut self, selector: &Selector, silence: bool, now: Instant, random: &mut Random) {
-        self.in_silence &= silence;
+    /// Goes to the back of a queue that is at least twice as long as the last time.
+    pub(crate) fn send_to_back(&mut self, selector: &Selector, now: Instant, random: &mut Random) {
+        let least = if self.is_alone(selector) {
+            SHORTEST_FLOOR_ALONE
+        } else {
+            SHORTEST_FLOOR
+        };
         self.since = now;
         self.place = random.between(0.5, 1.0);
         let fleet = if selector.memory.has_lost() {
@@ -87,10 +92,25 @@ impl Episode {
         } else {
             self.fleet_time(selector, now)
         };
-        self.floor = (self.floor * 2.0).max(fleet).max(SHORTEST_FLOOR).min(LONGEST);
+        self.floor = (self.floor * 2.0).max(fleet).max(least).min(LONGEST);
     }
 
-    /// A seed answers. If none did whenever a server seemed to be too busy for us, then it was the network that swallowed
+    /// Whether a list made since shows that no crowd is on its way: there are about as many users as before.
+    fn is_alone(&self, selector: &Selector) -> bool {
+        let tells = |in_force: &&InForce| in_force.made() > self.can_be_told_from();
+        selector.in_force().filter(tells).is_some_and(|in_force| {
+            let change = self.users_before - selector.memory.settled_users(&in_force.list);
+            time_to_let_in(change.abs(), selector) <= SHORTEST
+        })
+    }
+
+    /// A server is too busy for us, not for the first time if this returns true. `silence`: no seed answers either.
+    pub(crate) fn is_overloaded_again(&mut self, silence: bool) -> bool {
+        self.in_silence &= silence;
+        core::mem::replace(&mut self.overloaded, true)
+    }
+
+    /// A seed gives a list. If none did whenever a server seemed to be too busy for us, then it was the network that swallowed
     /// everything, and how long the queue is the list alone tells.
     pub(crate) fn silence_ends(&mut self) {
         if self.in_silence {

@@ -79,7 +79,7 @@ impl Seeds {
         self.exist() && self.seeds.iter().all(|seed| seed.failed)
     }
 
-    /// Whether every seed, when it was last asked, neither answered nor refused to: the network may lead nowhere.
+    /// Whether no seed has answered since one let a request run into its timeout: the network may lead nowhere.
     pub(crate) fn all_silent(&self) -> bool {
         self.exist() && self.seeds.iter().all(|seed| seed.silent)
     }
@@ -216,7 +216,12 @@ impl Seeds {
         // Whoever asks makes new credentials for each request: once, they are worth a try at once.
         let at_once = failure == SeedFailure::Expired && retry_after.is_none() && !seed.trouble.is_failing();
         seed.failed = !at_once;
-        seed.silent = failure == SeedFailure::Timeout;
+        seed.silent = match failure {
+            SeedFailure::Timeout => true,
+            // Where packets vanish, a browser may call it either.
+            SeedFailure::Unreachable => seed.silent,
+            _ => false,
+        };
         seed.wished = retry_after.is_some();
         let pause = seed.trouble.failed(now, hurry, random);
         seed.not_before = now

@@ -149,7 +149,8 @@ impl Client {
                 }
             }
             RetryCause::Server(Cause::Overload) => {
-                if mem::replace(&mut self.episode(now).overloaded, true) {
+                let silence = self.seeds.all_silent();
+                if self.episode(now).is_overloaded_again(silence) {
                     self.go_to_the_back(now, why);
                 } else {
                     self.detour_around = Some(server);
@@ -170,7 +171,7 @@ impl Client {
 
     pub(super) fn go_to_the_back(&mut self, now: Instant, why: RetryCause) {
         if let Some(episode) = &mut self.episode {
-            episode.send_to_back(&self.selector, self.seeds.all_silent(), now, &mut self.random);
+            episode.send_to_back(&self.selector, now, &mut self.random);
         }
         self.phase = Phase::Queueing(why);
     }
@@ -273,9 +274,11 @@ impl Client {
         if attempt.has_looked {
             if let Some(time) = self.time_until_told(now, attempt) {
                 attempt.has_looked = false;
+                attempt.overstays = true;
                 return Some(time);
             }
             attempt.in_line = Some(self.stays_in_line(now, attempt, assessment)?);
+            attempt.overstays = true;
             attempt.has_looked = false;
             return Some(self.config.connect_timeout);
         }
@@ -287,8 +290,8 @@ impl Client {
         Some(LOOK_BEFORE.min(self.config.connect_timeout))
     }
 
-    /// How long it takes until a list can tell whether all servers are busy, and that has been looked at: if the one in force
-    /// cannot, and the next one comes before the attempt has had its time twice.
+    /// How long it takes until a list can tell whether all servers are busy, and that has been looked at: if none has been
+    /// taken since it could, a seed gives the next one, and that comes before the attempt has had its time twice.
     fn time_until_told(&self, now: Instant, attempt: &Attempt) -> Option<Duration> {
         let (episode, in_force) = (self.episode.as_ref()?, self.selector.in_force()?);
         let next = in_force.taken() + in_force.list.ttl;
@@ -297,9 +300,11 @@ impl Client {
         let waits = attempt.stage == Stage::Dialing
             && self.online
             && !self.is_own_trouble(attempt.begun_at)
-            && in_force.made() <= episode.can_be_told_from()
+            && self.seeds.exist()
+            && !self.seeds.all_fail()
+            && in_force.taken() <= episode.can_be_told_from()
             && comes_in_time;
-        waits.then(|| next.since(now).max(Duration::ZERO) + look)
+        waits.then(|| next.since(now) + look)
     }
 
     /// Whether an attempt stands in line where everyone does, and if so, how many users its server has. While a fleet's users

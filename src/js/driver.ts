@@ -139,8 +139,8 @@ export class Driver {
   #wakeAt = Infinity;
   /** Commands are being carried out further up the stack: what comes in meanwhile leaves the rest to it. */
   #pumping = false;
-  /** An attempt or a connection has gone: it may be the one that shows. */
-  #dropped = false;
+  /** Attempts have come or gone: another one may be the one that shows. */
+  #linksChanged = false;
   /** The page is being put to sleep: what ends now has not been ended by its server. */
   #asleep = false;
 
@@ -361,8 +361,8 @@ export class Driver {
       }
       // Of two attempts, the second one may go on alone.
       const state = this.#core.state();
-      if (this.#dropped && (state === CONNECTING || state === RECONNECTING)) this.#showNext();
-      this.#dropped = false;
+      if (this.#linksChanged && (state === CONNECTING || state === RECONNECTING)) this.#showNext();
+      this.#linksChanged = false;
       // Of what nobody has asked for, nobody is to be told.
       this.#closing = undefined;
     } finally {
@@ -474,6 +474,7 @@ export class Driver {
       return;
     }
     link.socket = socket;
+    this.#linksChanged ||= beside;
     socket.onopen = () => {
       link.errored = false;
       this.#tell(OPENED, attempt);
@@ -535,7 +536,7 @@ export class Driver {
   /** Leaves a socket to its end: nothing of it is heard any more. */
   #abandon(attempt: number): void {
     const socket = this.#links.get(attempt)?.socket;
-    this.#dropped = this.#links.delete(attempt) || this.#dropped;
+    this.#linksChanged = this.#links.delete(attempt) || this.#linksChanged;
     if (socket) {
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.onerror = deaf;

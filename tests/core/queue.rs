@@ -707,6 +707,75 @@ fn it_does_not_stay_for_a_list_that_comes_much_later() {
 }
 
 #[test]
+fn it_does_not_stay_for_a_list_that_will_tell_no_more() {
+    // The seed's list stands still and has no age; it does not answer any more; there is none.
+    let still = json!({ "ttl": 10, "version": "1", "age": null });
+    for (head, silent) in [(still, false), (json!({ "ttl": 20 }), true)] {
+        for seed in 0..20 {
+            let mut world = World::of_three();
+            world.head = head.clone();
+            let mut world = world.with_one_settled(seed);
+            let own = world.server_of(0).unwrap();
+            world.tell(0, |client, now| client.handle_refresh(now));
+            world.run_for(1.0);
+            let from = world.now;
+            world.set_manners(Manner::Hangs);
+            if silent {
+                world.seeds = vec![Answer::Nothing];
+            }
+            world.close_all(own, 1006);
+            assert!(world.run_until(from + 60.0, |world| !world.attempts(0, from).is_empty()));
+            let from = world.attempts(0, from)[0].0;
+            let left = leaves_at(&mut world, from) - from;
+            assert!((9.9..10.6).contains(&left), "seed {seed}: {left}");
+        }
+    }
+    let servers = json!([server("a", 10.0, 1000.0), server("b", 10.0, 1000.0)]);
+    for seed in 0..20 {
+        let mut world = World::new(&[("a", 0, 1000.0), ("b", 0, 1000.0)]);
+        let config = Config {
+            seeds: 0,
+            ..Config::default()
+        };
+        world.add(config, seed);
+        let fixed = document(&json!({ "ttl": 20, "servers": servers }));
+        world.tell(0, |client, now| {
+            client.handle_given_list(now, fixed);
+        });
+        world.set_manners(Manner::Refuses);
+        world.set_out(0);
+        world.run_for(0.01);
+        world.set_manners(Manner::Hangs);
+        assert!(world.run_until(20.0, |world| world.attempts(0, 0.0).len() == 2));
+        let from = world.attempts(0, 0.0)[1].0;
+        let left = leaves_at(&mut world, from) - from;
+        assert!((9.9..10.6).contains(&left), "seed {seed}: {left}");
+    }
+}
+
+#[test]
+fn who_is_closed_while_it_waits_for_a_list_was_not_refused() {
+    let mut closed = 0;
+    for seed in 0..400 {
+        let Some((mut world, _, from)) = in_line_with_lists_every(20.0, 20.0, seed) else {
+            continue;
+        };
+        world.run_until(from + 10.5, |_| false);
+        let in_force = world.clients[0].watched.client.selector().in_force().unwrap();
+        if world.count(0, from, Happened::Abandoned) > 0 || in_force.made() > at(63.0) {
+            continue;
+        }
+        let attempt = world.clients[0].watched.live().unwrap();
+        let commands = world.clients[0].watched.closed(at(world.now), attempt, 1006, true);
+        let overloaded =
+            |it: &Command| matches!(it, Command::Retry(it) if it.cause == RetryCause::Server(Cause::Overload));
+        assert!(commands.iter().any(overloaded), "seed {seed}: {commands:?}");
+        closed += 1;
+    }
+    assert!(closed >= 5, "{closed}");
+}
+
+#[test]
 fn it_leaves_when_the_others_are_back() {
     for (seed, (mut world, _, from)) in some_in_line() {
         world.run_until(from + 5.0, |_| false);

@@ -30,6 +30,7 @@ pub mod schedules;
 mod seed;
 pub mod seen;
 mod server;
+mod step;
 pub mod targets;
 pub mod timeline;
 // The same watch that the core's own tests are under.

@@ -8,6 +8,8 @@ use evenkeel::client::{Config, FOREVER};
 use evenkeel::time::Duration;
 use serde::{Deserialize, Serialize};
 
+use crate::step;
+
 /// The most servers of a fleet: what a list may have.
 pub const MAX_SERVERS: usize = 10_000;
 /// The most clients of a run.
@@ -21,6 +23,9 @@ pub const MAX_SECONDS: f64 = 864_000.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
+    /// Where the schema of the file is: for editors.
+    #[serde(rename = "$schema", default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// The servers, kind by kind. A server is named by its position, kinds counted on.
     pub fleet: Vec<ServerKind>,
     /// The seed and the caches before it.
@@ -39,7 +44,7 @@ pub struct Plan {
     /// What happens, in any order.
     #[serde(default)]
     pub events: Vec<Step>,
-    /// Figures count from here on.
+    /// Figures count from here on; connections and requests per client from the start.
     #[serde(default)]
     pub measure_from: f64,
     /// The end.
@@ -185,20 +190,18 @@ impl ClientConfig {
     }
 }
 
-/// Something that happens at a time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Something that happens at a time (`crate::step` reads and writes it).
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// When.
     pub at: f64,
     /// What.
-    #[serde(flatten)]
     pub what: What,
 }
 
 /// What can happen. Its name in a file is the value of `do`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum What {
     /// Servers die: their connections end without a close frame, and attempts are refused.
     Kill {
@@ -300,17 +303,9 @@ pub enum What {
         told: bool,
     },
     /// How the application answers from now on when it is asked for credentials.
-    Credentials {
-        /// How.
-        #[serde(flatten)]
-        answer: AppAnswer,
-    },
+    Credentials(AppAnswer),
     /// How it prepares a connection from now on.
-    Preparation {
-        /// How.
-        #[serde(flatten)]
-        answer: AppAnswer,
-    },
+    Preparation(AppAnswer),
     /// The application of every client does something.
     Application {
         /// What.
@@ -324,14 +319,14 @@ pub enum What {
         within: f64,
     },
     /// The seed does not answer.
-    SeedDown,
+    SeedDown {},
     /// The seed fails in this way.
     SeedFails {
         /// How.
         how: SeedTrouble,
     },
     /// It answers again.
-    SeedUp,
+    SeedUp {},
     /// This part of the clients receives garbage for lists from now on: half of them no list at all, half of them one with
     /// entries that lie, repeat each other or say nothing.
     Garbage {
@@ -342,7 +337,7 @@ pub enum What {
 
 /// How an application answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "kebab-case")]
+#[serde(tag = "answer", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum AppAnswer {
     /// With what is wanted, after so many seconds.
     Gives {
@@ -355,7 +350,7 @@ pub enum AppAnswer {
         after: f64,
     },
     /// Never.
-    Hangs,
+    Hangs {},
 }
 
 /// What an application does with its client.
@@ -411,13 +406,13 @@ impl What {
             Self::Close { .. } => "close",
             Self::Network { .. } => "network",
             Self::Sleep { .. } => "sleep",
-            Self::Credentials { .. } => "credentials",
-            Self::Preparation { .. } => "preparation",
+            Self::Credentials(_) => "credentials",
+            Self::Preparation(_) => "preparation",
             Self::Application { .. } => "application",
             Self::Arrive { .. } => "arrive",
-            Self::SeedDown => "seed-down",
+            Self::SeedDown {} => "seed-down",
             Self::SeedFails { .. } => "seed-fails",
-            Self::SeedUp => "seed-up",
+            Self::SeedUp {} => "seed-up",
             Self::Garbage { .. } => "garbage",
         }
     }
@@ -441,12 +436,12 @@ impl What {
             Self::Arrive { .. }
             | Self::Network { .. }
             | Self::Sleep { .. }
-            | Self::Credentials { .. }
-            | Self::Preparation { .. }
+            | Self::Credentials(_)
+            | Self::Preparation(_)
             | Self::Application { .. }
-            | Self::SeedDown
+            | Self::SeedDown {}
             | Self::SeedFails { .. }
-            | Self::SeedUp
+            | Self::SeedUp {}
             | Self::Garbage { .. } => &[],
         }
     }
@@ -476,22 +471,20 @@ fn internal_error() -> u16 {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The file cannot be read.
-    #[error("{path} cannot be read: {source}")]
+    #[error("{path} cannot be read: {why}")]
     Unreadable {
         /// The file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// It is not of the form that `config.schema.json` describes.
-    #[error("{path}: at `{at}`: {source}")]
+    #[error("{path}: {problem}")]
     Malformed {
         /// The file.
         path: String,
-        /// Where in it.
-        at: String,
-        /// What is wrong there.
-        source: serde_json::Error,
+        /// What is wrong, and where in it.
+        problem: String,
     },
     /// A value that makes no sense.
     #[error("`{field}` {problem}")]
@@ -511,9 +504,9 @@ impl Plan {
     /// [`PlanError`], with the place in the file.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| PlanError::Unreadable {
+        let text = std::fs::read_to_string(path).map_err(|why| PlanError::Unreadable {
             path: name.clone(),
-            source,
+            why,
         })?;
         Self::parse(&name, &text)
     }
@@ -527,8 +520,11 @@ impl Plan {
         let mut json = serde_json::Deserializer::from_str(text);
         let plan: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| PlanError::Malformed {
             path: name.to_owned(),
-            at: error.path().to_string(),
-            source: error.into_inner(),
+            problem: step::problem(&error),
+        })?;
+        json.end().map_err(|error| PlanError::Malformed {
+            path: name.to_owned(),
+            problem: error.to_string(),
         })?;
         plan.check()?;
         Ok(plan)
@@ -630,11 +626,11 @@ impl Plan {
                     "is no code that a server closes with",
                 )?,
                 What::Sleep { seconds, .. } => within(&field("seconds"), seconds, 0.0, MAX_SECONDS)?,
-                What::Credentials { answer } | What::Preparation { answer } => match answer {
+                What::Credentials(answer) | What::Preparation(answer) => match answer {
                     AppAnswer::Gives { after } | AppAnswer::Fails { after } => {
                         within(&field("after"), after, 0.0, MAX_SECONDS)?;
                     }
-                    AppAnswer::Hangs => {}
+                    AppAnswer::Hangs {} => {}
                 },
                 What::Garbage { part } => within(&field("part"), part, 0.0, 1.0)?,
                 _ => {}

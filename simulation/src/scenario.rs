@@ -262,6 +262,7 @@ fn settled(settings: &Settings, clients: u32, fleet: Vec<ServerKind>, after: f64
     let age = settings.age.unwrap_or(0.0);
     let event = SETTLED + age;
     Plan {
+        schema: None,
         fleet,
         seed: Seed {
             refresh: settings.refresh.unwrap_or(10.0),
@@ -453,9 +454,9 @@ fn seed_outage(settings: &Settings) -> Plan {
     let mut plan = plain(settings, 600.0);
     let now = plan.measure_from;
     plan.events = vec![
-        at(now, What::SeedDown),
+        at(now, What::SeedDown {}),
         at(now + 60.0, kill(vec![tenth(&plan)])),
-        at(now + settings.down.unwrap_or(300.0), What::SeedUp),
+        at(now + settings.down.unwrap_or(300.0), What::SeedUp {}),
     ];
     plan
 }

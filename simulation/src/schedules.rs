@@ -52,6 +52,7 @@ pub struct Failure {
 pub fn draw(seed: u64) -> Plan {
     let mut random = Rng::with_seed(seed);
     let mut plan = Plan {
+        schema: None,
         fleet: fleet(&mut random),
         seed: Seed {
             refresh: between(&mut random, 5.0, 20.0),
@@ -130,7 +131,7 @@ fn fault(random: &mut Rng, servers: usize, at: f64, events: &mut Vec<Step>) {
         1 => AppAnswer::Fails {
             after: between(random, 0.0, 3.0),
         },
-        _ => AppAnswer::Hangs,
+        _ => AppAnswer::Hangs {},
     };
     let at_once = AppAnswer::Gives { after: 0.05 };
     let (begin, end) = match random.u8(..21) {
@@ -200,14 +201,8 @@ fn fault(random: &mut Rng, servers: usize, at: f64, events: &mut Vec<Step>) {
             let seconds = lasts * [1.0, 3.0][random.usize(..2)];
             (What::Sleep { seconds, told }, None)
         }
-        13 => (
-            What::Credentials { answer: answer(random) },
-            Some(What::Credentials { answer: at_once }),
-        ),
-        14 => (
-            What::Preparation { answer: answer(random) },
-            Some(What::Preparation { answer: at_once }),
-        ),
+        13 => (What::Credentials(answer(random)), Some(What::Credentials(at_once))),
+        14 => (What::Preparation(answer(random)), Some(What::Preparation(at_once))),
         15 | 16 => {
             let does = match random.u8(..16) {
                 0 => Application::Close,
@@ -217,7 +212,7 @@ fn fault(random: &mut Rng, servers: usize, at: f64, events: &mut Vec<Step>) {
             };
             (What::Application { does }, None)
         }
-        17 => (What::SeedDown, Some(What::SeedUp)),
+        17 => (What::SeedDown {}, Some(What::SeedUp {})),
         18 => {
             let how = [
                 SeedTrouble::Unreachable,
@@ -229,7 +224,7 @@ fn fault(random: &mut Rng, servers: usize, at: f64, events: &mut Vec<Step>) {
                 SeedTrouble::BadList,
             ];
             let how = how[random.usize(..how.len())];
-            (What::SeedFails { how }, Some(What::SeedUp))
+            (What::SeedFails { how }, Some(What::SeedUp {}))
         }
         _ => (What::Garbage { part: 1.0 }, Some(What::Garbage { part: 0.0 })),
     };
@@ -295,10 +290,10 @@ fn all_is_well(servers: usize) -> impl Iterator<Item = What> {
             servers: all,
             rate: 200.0,
         },
-        What::SeedUp,
+        What::SeedUp {},
         What::Garbage { part: 0.0 },
-        What::Credentials { answer: at_once },
-        What::Preparation { answer: at_once },
+        What::Credentials(at_once),
+        What::Preparation(at_once),
         What::Network { up: true, told: true },
     ];
     steps.into_iter()

@@ -45,12 +45,15 @@ struct Link {
     attempt: u32,
     server: u16,
     stage: Stage,
+    /// The application prepares it before it is used.
+    in_preparation: bool,
 }
 
 const NO_LINK: Link = Link {
     attempt: 0,
     server: 0,
     stage: Stage::Free,
+    in_preparation: false,
 };
 
 /// A place for a client. When it has left, another one takes it.
@@ -329,7 +332,14 @@ impl<'a, A: Agent> World<'a, A> {
                 }
             }
             Kind::Prepared if more == 0 => self.tell(whom, News::Unprepared { attempt: id }),
-            Kind::Prepared => self.tell(whom, News::Prepared { attempt: id }),
+            Kind::Prepared => {
+                let link = self.link(whom, id).filter(|link| link.stage == Stage::Open);
+                let is_there = link.map(|link| link.in_preparation = false).is_some();
+                self.tell(whom, News::Prepared { attempt: id });
+                if is_there {
+                    self.count_connected(whom);
+                }
+            }
             Kind::Opened | Kind::Closed | Kind::Heard if !self.network => {}
             Kind::Heard => self.tell(whom, News::Heard { attempt: id }),
             Kind::Reach => self.reach(whom, id),
@@ -337,7 +347,10 @@ impl<'a, A: Agent> World<'a, A> {
             Kind::Opened => {
                 if self.link(whom, id).is_some_and(|link| link.stage == Stage::Open) {
                     self.tell(whom, News::Opened { attempt: id });
-                    self.count_connected(whom);
+                    // One that is to be prepared counts when it has been.
+                    if self.link(whom, id).is_none_or(|link| !link.in_preparation) {
+                        self.count_connected(whom);
+                    }
                 }
             }
             Kind::Closed => {
@@ -489,6 +502,7 @@ impl<'a, A: Agent> World<'a, A> {
                     attempt,
                     server,
                     stage: Stage::Dialing,
+                    in_preparation: false,
                 };
                 if self.plan.client.credentials {
                     self.let_application_answer(self.credentials, Kind::Credentials, client, attempt);
@@ -496,7 +510,12 @@ impl<'a, A: Agent> World<'a, A> {
                     self.later(latency, Kind::Reach, client, attempt, 0);
                 }
             }
-            Act::Prepare { attempt } => self.let_application_answer(self.preparation, Kind::Prepared, client, attempt),
+            Act::Prepare { attempt } => {
+                if let Some(link) = self.link(client, attempt) {
+                    link.in_preparation = true;
+                }
+                self.let_application_answer(self.preparation, Kind::Prepared, client, attempt);
+            }
             Act::Beat { attempt } => {
                 let server = self.link(client, attempt).map(|link| usize::from(link.server));
                 if self.network && server.is_some_and(|server| !self.servers[server].frozen) {
@@ -552,7 +571,7 @@ impl<'a, A: Agent> World<'a, A> {
         match answer {
             AppAnswer::Gives { after } => self.later(after, kind, client, attempt, 1),
             AppAnswer::Fails { after } => self.later(after, kind, client, attempt, 0),
-            AppAnswer::Hangs => {}
+            AppAnswer::Hangs {} => {}
         }
     }
 
@@ -624,7 +643,9 @@ impl<'a, A: Agent> World<'a, A> {
         let mut lost = 0;
         for client in 0..self.slots.len() as u32 {
             for at in 0..LINKS {
-                let Link { attempt, server, stage } = self.slots[client as usize].links[at];
+                let Link {
+                    attempt, server, stage, ..
+                } = self.slots[client as usize].links[at];
                 if !matches!(stage, Stage::Waiting | Stage::Open) || !servers.contains(&usize::from(server)) {
                     continue;
                 }
@@ -724,12 +745,12 @@ impl<'a, A: Agent> World<'a, A> {
                 let at = self.asleep_until + if late { WORD_OF_SLEEP } else { 0 };
                 self.schedule(at, Kind::Wake, 0, 0, u16::from(told));
             }
-            What::Credentials { answer } => self.credentials = answer,
-            What::Preparation { answer } => self.preparation = answer,
+            What::Credentials(answer) => self.credentials = answer,
+            What::Preparation(answer) => self.preparation = answer,
             What::Application { does } => self.tell_all(News::Application(does)),
-            What::SeedDown => self.seed.trouble = Some(SeedTrouble::Unreachable),
+            What::SeedDown {} => self.seed.trouble = Some(SeedTrouble::Unreachable),
             What::SeedFails { how } => self.seed.trouble = Some(how),
-            What::SeedUp => self.seed.trouble = None,
+            What::SeedUp {} => self.seed.trouble = None,
             What::Garbage { part } => {
                 self.seed.garbage = part;
                 self.seed.publish(now, &self.servers);

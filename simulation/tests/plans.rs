@@ -55,6 +55,44 @@ fn what_is_wrong_is_said_where_it_is_wrong() {
             "missing field `end`",
             error(|plan| drop(plan.as_object_mut().unwrap().remove("end"))),
         ),
+        (
+            "unknown field `silnet`",
+            error(|plan| plan["events"][0]["silnet"] = json!(true)),
+        ),
+        (
+            "unknown field `code`",
+            error(|plan| plan["events"][0]["code"] = json!(1000)),
+        ),
+        (
+            "unknown field `part`",
+            error(|plan| plan["events"][0] = json!({ "at": 1, "do": "seed-down", "part": 1 })),
+        ),
+        (
+            "unknown field `after`",
+            error(|plan| {
+                plan["events"][0] = json!({ "at": 1, "do": "credentials", "answer": "hangs", "after": 1 });
+            }),
+        ),
+        (
+            "events[0].servers[1]`: invalid type: string \"b\", expected a whole number",
+            error(|plan| plan["events"][0]["servers"] = json!([0, "b"])),
+        ),
+        (
+            "events[0].at`: invalid type: string \"soon\", expected a number",
+            error(|plan| plan["events"][0]["at"] = json!("soon")),
+        ),
+        (
+            "missing field `servers`",
+            error(|plan| drop(plan["events"][0].as_object_mut().unwrap().remove("servers"))),
+        ),
+        (
+            "at `events[0]`: missing field `do`",
+            error(|plan| plan["events"][0] = json!({ "at": 1 })),
+        ),
+        (
+            "at `fleet[0]`: invalid type: integer `3`, expected an object",
+            error(|plan| plan["fleet"][0] = json!(3)),
+        ),
         ("0 servers", error(|plan| plan["fleet"] = json!([]))),
         ("clients", error(|plan| plan["clients"] = json!(0))),
         ("seed.refresh", error(|plan| plan["seed"] = json!({ "refresh": 0 }))),
@@ -65,6 +103,25 @@ fn what_is_wrong_is_said_where_it_is_wrong() {
     ] {
         assert!(error.contains(said), "{error:?} does not say {said:?}");
     }
+}
+
+#[test]
+fn what_stands_twice_or_behind_the_end_is_an_error() {
+    let text = plan().to_string();
+    let twice = text.replace("\"at\":30", "\"at\":30,\"at\":31");
+    let error = Plan::parse("my.json", &twice).unwrap_err().to_string();
+    assert!(
+        error.contains("events[0]") && error.contains("duplicate field `at`"),
+        "{error}"
+    );
+    assert!(Plan::parse("my.json", &format!("{text} {{}}")).is_err());
+}
+
+#[test]
+fn a_file_may_name_its_schema() {
+    let mut document = plan();
+    document["$schema"] = json!("config.schema.json");
+    Plan::parse("my.json", &document.to_string()).unwrap();
 }
 
 #[test]
@@ -105,9 +162,26 @@ fn every_scenario_can_be_written_to_a_file_and_read_again() {
     }
 }
 
+/// The part of the schema that is for events of this name.
+fn of_event<'a>(schema: &'a Value, name: &Value) -> &'a Value {
+    let kinds = schema["$defs"]["event"]["oneOf"].as_array().unwrap();
+    let kind = |reference: &Value| {
+        let reference = reference["$ref"].as_str().unwrap().trim_start_matches('#').to_owned();
+        schema.pointer(&reference).unwrap()
+    };
+    let mut kinds = kinds.iter().map(kind);
+    kinds
+        .find(|kind| {
+            let known = &kind["properties"]["do"];
+            known["const"] == *name || known["enum"].as_array().is_some_and(|names| names.contains(name))
+        })
+        .unwrap_or_else(|| panic!("the schema has no event {name}"))
+}
+
 /// Every field of `value` that `schema` has no property for.
 fn unknown(schema: &Value, root: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     let schema = match schema["$ref"].as_str() {
+        Some("#/$defs/event") => of_event(root, &value["do"]),
         Some(reference) => root.pointer(reference.trim_start_matches('#')).unwrap(),
         None => schema,
     };
@@ -133,24 +207,73 @@ fn unknown(schema: &Value, root: &Value, value: &Value, path: &str, found: &mut 
 fn the_schema_knows_every_field_and_every_event() {
     let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
     let mut found = Vec::new();
-    let names = schema["$defs"]["event"]["properties"]["do"]["enum"].clone();
     let scenarios = scenario::ALL.iter().map(|scenario| scenario.plan(&Settings::default()));
     let schedules = (0..200).map(schedules::draw);
     for plan in scenarios.chain(schedules) {
         let plan = serde_json::to_value(plan).unwrap();
         unknown(&schema, &schema, &plan, "", &mut found);
-        for event in plan["events"].as_array().unwrap() {
-            assert!(names.as_array().unwrap().contains(&event["do"]), "{event}");
-        }
     }
     assert_eq!(found, Vec::<String>::new());
-    // And what the schema lists as an event, the reader knows.
-    for name in names.as_array().unwrap() {
-        let mut document = plan();
-        document["events"] = json!([{
-            "at": 1, "do": name, "servers": [0], "within": 1, "clients": 1, "part": 0.1, "rate": 1, "after": 1,
-            "code": 1011, "up": true, "seconds": 1, "answer": "gives", "does": "refresh", "how": "hangs",
-        }]);
-        Plan::parse("my.json", &document.to_string()).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// Something that the schema allows for this field.
+fn some(schema: &Value, of_field: &Value) -> Value {
+    if let Some(reference) = of_field["$ref"].as_str() {
+        return some(schema, schema.pointer(&reference[1..]).unwrap());
     }
+    if let Some(one) = of_field.get("const").or_else(|| of_field["enum"].get(0)) {
+        return one.clone();
+    }
+    match of_field["type"].as_str().or_else(|| of_field["type"][0].as_str()) {
+        Some("array") => json!([0]),
+        Some("boolean") => json!(true),
+        Some("integer" | "number") => json!(of_field["minimum"].as_i64().unwrap_or(0).max(1)),
+        other => panic!("{other:?}: {of_field}"),
+    }
+}
+
+#[test]
+fn the_reader_takes_what_the_schema_allows_in_an_event_and_nothing_else() {
+    let schema: Value = serde_json::from_str(include_str!("../config.schema.json")).unwrap();
+    let read = |event: &Value| {
+        let mut document = plan();
+        document["events"] = json!([event]);
+        Plan::parse("my.json", &document.to_string())
+    };
+    let mut names = 0;
+    for kind in schema["$defs"]["event"]["oneOf"].as_array().unwrap() {
+        let kind = schema.pointer(&kind["$ref"].as_str().unwrap()[1..]).unwrap();
+        assert_eq!(kind["additionalProperties"], json!(false), "{kind}");
+        let fields = kind["properties"].as_object().unwrap();
+        let known = &fields["do"];
+        let of_kind = known["enum"].as_array().cloned();
+        for name in of_kind.unwrap_or_else(|| vec![known["const"].clone()]) {
+            let mut event = json!({});
+            for (field, of_field) in fields {
+                event[field] = if field == "do" {
+                    name.clone()
+                } else {
+                    some(&schema, of_field)
+                };
+            }
+            read(&event).unwrap_or_else(|error| panic!("{error}"));
+            for field in kind["required"].as_array().unwrap() {
+                let mut event = event.clone();
+                event.as_object_mut().unwrap().remove(field.as_str().unwrap());
+                assert!(read(&event).is_err(), "{event}");
+            }
+            for foreign in [
+                "servers", "silent", "code", "part", "how", "up", "after", "within", "users",
+            ] {
+                if !fields.contains_key(foreign) {
+                    let mut event = event.clone();
+                    event[foreign] = json!(1);
+                    assert!(read(&event).is_err(), "{event}");
+                }
+            }
+            names += 1;
+        }
+    }
+    // Answers that hang have no `after`, and are an entry of their own.
+    assert_eq!(names, 23 + 2);
 }

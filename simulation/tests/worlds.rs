@@ -1,7 +1,7 @@
 //! The world: what must hold whatever the rules are.
 #![allow(clippy::unwrap_used, reason = "here a panic is how a test fails")]
 
-use evenkeel_simulation::plan::{Plan, Step, What};
+use evenkeel_simulation::plan::{AppAnswer, Plan, Step, What};
 use evenkeel_simulation::policy::Policy;
 use evenkeel_simulation::scenario::{self, Settings};
 use evenkeel_simulation::world::Outcome;
@@ -162,4 +162,30 @@ fn steps_happen_in_order_of_time_whatever_their_order_in_the_file() {
     let forwards = run(&plan, "evenkeel", 9);
     plan.events.reverse();
     assert_eq!(run(&plan, "evenkeel", 9).figures, forwards.figures);
+}
+
+#[test]
+fn connections_that_are_prepared_count_once_they_have_been() {
+    let mut plan = plan("crash", 500);
+    plan.mean_stay = None;
+    let plain = run(&plan, "evenkeel", 10).figures;
+    plan.client.prepares = true;
+    plan.events.push(Step {
+        at: 0.0,
+        what: What::Preparation(AppAnswer::Gives { after: 0.5 }),
+    });
+    let prepared = run(&plan, "evenkeel", 10).figures;
+    // Everybody has one, and a tenth of them is thrown out.
+    let connections = prepared.connections_per_client.unwrap();
+    assert!((1.05..1.3).contains(&connections), "{connections}");
+    assert_eq!(prepared.back_at_end, Some(1.0));
+    let later = prepared.seconds_to_half.unwrap() - plain.seconds_to_half.unwrap();
+    assert!(later > 0.3, "{later}");
+    // What is never prepared is no connection.
+    plan.events.pop();
+    plan.events.push(Step {
+        at: 0.0,
+        what: What::Preparation(AppAnswer::Hangs {}),
+    });
+    assert_eq!(run(&plan, "evenkeel", 10).figures.connections_per_client, Some(0.0));
 }

@@ -1,5 +1,7 @@
 //! What is measured, and how: each figure is defined where it is declared.
 
+use serde::Serialize;
+
 use crate::server::Server;
 
 /// Instants at which fewer users than this part of the most are served say nothing about balance: chance rules.
@@ -51,6 +53,9 @@ figures! {
         preferred_peak = "preferredPeak",
         /// See `preferred_peak`.
         preferred_server_peak = "preferredServerPeak",
+        /// Seconds during which any server had more users than its capacity, as far as the instants at which figures are taken
+        /// show it.
+        seconds_over_capacity = "secondsOverCapacity",
         /// Connections that were opened by clients who had one before, over the least possible: the users of every server that
         /// dies or drains, once, and the fair part of every server that joins.
         moves_over_minimum = "movesOverMinimum",
@@ -72,13 +77,14 @@ figures! {
         back_at_end = "backAtEnd",
         /// Seconds from when servers join until each of them is as full as nine tenths of the optimum.
         seconds_to_fill = "secondsToFill",
-        /// Seconds from the return of a better group until nine tenths of those it has room for (up to 0.75) are there.
+        /// Seconds from the return of a better group until nine tenths of those it has room for (up to 0.75) are there. Those who
+        /// were thrown out and are not back are among those who are to come.
         seconds_home = "secondsHome",
-        /// Attempts that did not open, by client.
+        /// Attempts that did not open, by client that has ever been there.
         failed_attempts_per_client = "failedAttemptsPerClient",
-        /// Connections that opened, by client, the first one included.
+        /// Connections that could be used, by client that has ever been there, from the start on: the first one included.
         connections_per_client = "connectionsPerClient",
-        /// Requests to the seed, by client.
+        /// Requests to the seed, by client that has ever been there, from the start on.
         requests_per_client = "requestsPerClient",
         /// The most requests to the seed in one second.
         peak_requests = "peakRequests",
@@ -87,6 +93,18 @@ figures! {
         /// See `clients_at_end`.
         connected_at_end = "connectedAtEnd",
     }
+}
+
+/// What is to be said beside the figures of a run, or of several.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remarks {
+    /// The server that `peakUtilisation` was reached at; `null` where runs differ.
+    pub peak_server: Option<usize>,
+    /// Figures of what had begun and was not over at the end, in any of the runs.
+    pub never: Vec<&'static str>,
+    /// Runs in which clients were thrown out at different times: nothing can be said of how long each of these losses took.
+    pub mixed_losses: usize,
 }
 
 /// The course of a run, for plots.
@@ -143,11 +161,18 @@ pub(crate) struct Watch {
     samples: Vec<Sample>,
     highest_optimum: f64,
     overshoot: Option<f64>,
+    /// The greatest utilisation, and where it was.
+    peak: Option<(f64, usize)>,
+    /// Since when a server has had more users than its capacity, at the instants at which figures are taken.
+    over_since: Option<f64>,
+    seconds_over: f64,
     second: Second,
     peak_handshakes: f64,
     fleet_handshakes: f64,
     peak_requests: u32,
     recovery: Recovery,
+    /// Those who are here, were thrown out and are not back.
+    missing: u32,
     home_since: Option<f64>,
     seconds_home: Option<f64>,
     joined_at: Option<f64>,
@@ -169,6 +194,9 @@ impl Watch {
             samples: Vec::new(),
             highest_optimum: 0.0,
             overshoot: None,
+            peak: None,
+            over_since: None,
+            seconds_over: 0.0,
             second: Second {
                 by_server: vec![0; servers],
                 ..Second::default()
@@ -177,6 +205,7 @@ impl Watch {
             fleet_handshakes: 0.0,
             peak_requests: 0,
             recovery: Recovery::default(),
+            missing: 0,
             home_since: None,
             seconds_home: None,
             joined_at: None,
@@ -256,6 +285,7 @@ impl Watch {
         self.highest_optimum = self.highest_optimum.max(now_and.sample.optimum);
         let highest = self.highest_optimum;
         self.samples.push(now_and.sample);
+        self.note_fullest(now, servers);
         for server in servers.iter().filter(|server| server.is_new && server.in_service()) {
             let over = server.utilisation() / highest.max(f64::MIN_POSITIVE);
             self.overshoot = Some(self.overshoot.unwrap_or(0.0).max(over));
@@ -268,12 +298,28 @@ impl Watch {
         {
             self.seconds_to_fill = Some(now - since);
         }
+        let all = now_and.sample.users + f64::from(self.missing);
         if let Some(since) = self.home_since
             && self.seconds_home.is_none()
-            && now_and.preferred_users >= NEARLY * now_and.sample.users.min(FAILBACK_UP_TO * now_and.preferred_capacity)
+            && all > 0.0
+            && now_and.preferred_users >= NEARLY * all.min(FAILBACK_UP_TO * now_and.preferred_capacity)
         {
             self.seconds_home = Some(now - since);
         }
+    }
+
+    fn note_fullest(&mut self, now: f64, servers: &[Server]) {
+        let all = servers.iter().map(Server::utilisation).enumerate();
+        let Some((server, fullest)) = all.max_by(|one, other| one.1.total_cmp(&other.1)) else {
+            return;
+        };
+        if self.peak.is_none_or(|(highest, _)| fullest > highest) {
+            self.peak = Some((fullest, server));
+        }
+        if let Some(since) = self.over_since {
+            self.seconds_over += now - since;
+        }
+        self.over_since = (fullest > 1.0).then_some(now);
     }
 
     /// The users of these servers have to move.
@@ -299,6 +345,7 @@ impl Watch {
 
     /// So many clients were thrown out.
     pub(crate) fn lost(&mut self, now: f64, clients: u32, servers: &[Server]) {
+        self.missing += clients;
         if now < self.from || clients == 0 {
             return;
         }
@@ -326,6 +373,7 @@ impl Watch {
     /// A client has a connection.
     pub(crate) fn connected(&mut self, now: f64, again: bool, was_thrown_out: bool) {
         self.opened += 1;
+        self.missing -= u32::from(was_thrown_out);
         if now < self.from {
             return;
         }
@@ -341,6 +389,11 @@ impl Watch {
                 recovery.most = Some(since);
             }
         }
+    }
+
+    /// Somebody who was thrown out has left before being back.
+    pub(crate) fn left_missing(&mut self) {
+        self.missing -= 1;
     }
 
     /// An attempt did not open.
@@ -383,7 +436,7 @@ impl Watch {
         };
         let greatest = |value: fn(&Sample) -> f64| self.samples.iter().map(value).reduce(f64::max);
         let over = |sample: &Sample| sample.fullest / sample.optimum.max(f64::MIN_POSITIVE);
-        let recovery = Some(&self.recovery).filter(|it| it.since.is_some() && !it.mixed && it.lost > 0);
+        let recovery = self.recovery();
         let over_ideal = |seconds: Option<f64>, part: f64| {
             let recovery = recovery?;
             let idle = recovery.possible_since - recovery.since?;
@@ -401,6 +454,7 @@ impl Watch {
             peak_utilisation: greatest(|sample| sample.fullest),
             preferred_peak: greatest(|sample| sample.preferred),
             preferred_server_peak: greatest(|sample| sample.preferred_fullest),
+            seconds_over_capacity: Some(self.seconds_over),
             moves_over_minimum: (self.must_move > 0.0).then(|| self.moves as f64 / self.must_move),
             overshoot: self.overshoot,
             peak_handshakes_over_budget: Some(self.peak_handshakes),
@@ -418,6 +472,38 @@ impl Watch {
             peak_requests: Some(f64::from(self.peak_requests)),
             clients_at_end: Some(f64::from(present)),
             connected_at_end: Some(f64::from(connected) / f64::from(present.max(1))),
+        }
+    }
+
+    /// How those who were thrown out came back, if there was one loss of which that can be said.
+    fn recovery(&self) -> Option<&Recovery> {
+        Some(&self.recovery).filter(|it| it.since.is_some() && !it.mixed && it.lost > 0)
+    }
+
+    /// What is to be said beside the figures.
+    pub(crate) fn remarks(&self) -> Remarks {
+        let recovery = self.recovery();
+        let half = recovery.is_some_and(|it| it.half.is_none());
+        let most = recovery.is_some_and(|it| it.most.is_none());
+        let begun = [
+            ("secondsToHalf", half),
+            ("secondsTo99", most),
+            ("halfOverIdeal", half),
+            ("mostOverIdeal", most),
+            (
+                "secondsToFill",
+                self.joined_at.is_some() && self.seconds_to_fill.is_none(),
+            ),
+            ("secondsHome", self.home_since.is_some() && self.seconds_home.is_none()),
+        ];
+        Remarks {
+            peak_server: self.peak.map(|(_, server)| server),
+            never: begun
+                .into_iter()
+                .filter(|(_, never)| *never)
+                .map(|(name, _)| name)
+                .collect(),
+            mixed_losses: usize::from(self.recovery.mixed),
         }
     }
 }

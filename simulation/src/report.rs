@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
+use crate::figures::Remarks;
 use crate::plan::Plan;
 use crate::runs::Run;
 
@@ -25,8 +26,29 @@ pub struct Result {
     pub figures: Named,
     /// Of a mean of several: half the width of its 95 % interval, by figure (Student's t).
     pub interval: Option<Named>,
+    /// Of a mean of several: of how many runs, by figure. The others have no such figure: it never came, or there was no
+    /// occasion.
+    pub of: Option<Counts>,
+    /// What is to be said beside the figures.
+    #[serde(flatten)]
+    pub remarks: Remarks,
     /// What the simulation itself took: not the same from run to run.
     pub cost: Cost,
+}
+
+impl Result {
+    /// "in 4 of 8 seeds", of a mean of a part of the runs only.
+    pub(crate) fn in_part(&self, figure: &str) -> String {
+        let counts = self.of.iter().flat_map(|of| &of.0);
+        let count = counts
+            .filter(|(name, _)| *name == figure)
+            .map(|(_, count)| *count)
+            .next();
+        match count {
+            Some(count) if (1..self.runs).contains(&count) => format!("  in {count} of {} seeds", self.runs),
+            _ => String::new(),
+        }
+    }
 }
 
 /// Figures by name, in order. As JSON, an object.
@@ -49,6 +71,16 @@ impl Serialize for Named {
     }
 }
 
+/// Counts by name of the figure, in order. As JSON, an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(pub Vec<(&'static str, usize)>);
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
 /// What a run took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,14 +97,16 @@ pub struct Cost {
 
 /// The results of the runs of one plan: one by one, and then, if there are several, their mean.
 pub fn results(scenario: &str, policy: &str, plan: &Plan, runs: &[Run]) -> Vec<Result> {
-    let result = |seed, runs, figures, interval, cost| Result {
+    let result = |seed, runs, figures, remarks, cost| Result {
         scenario: scenario.to_owned(),
         policy: policy.to_owned(),
         parameters: plan.clone(),
         seed,
         runs,
         figures,
-        interval,
+        interval: None,
+        of: None,
+        remarks,
         cost,
     };
     let mut results: Vec<Result> = Vec::new();
@@ -84,15 +118,16 @@ pub fn results(scenario: &str, policy: &str, plan: &Plan, runs: &[Run]) -> Vec<R
             bytes_per_slot: run.outcome.bytes_per_slot,
             peak_bytes: peak_bytes(),
         };
-        results.push(result(Some(run.seed), 1, figures, None, cost));
+        results.push(result(Some(run.seed), 1, figures, run.outcome.remarks.clone(), cost));
     }
     if runs.len() > 1 {
-        let (mut means, mut intervals) = (Named::default(), Named::default());
+        let (mut means, mut intervals, mut counts) = (Named::default(), Named::default(), Counts::default());
         for (name, _) in runs[0].outcome.figures.named() {
             let values: Vec<f64> = results.iter().filter_map(|one| one.figures.get(name)).collect();
             let (mean, interval) = mean_and_interval(&values);
             means.0.push((name, mean));
             intervals.0.push((name, interval));
+            counts.0.push((name, values.len()));
         }
         let cost = Cost {
             seconds: runs.iter().map(|run| run.seconds).sum(),
@@ -100,9 +135,25 @@ pub fn results(scenario: &str, policy: &str, plan: &Plan, runs: &[Run]) -> Vec<R
             bytes_per_slot: runs[0].outcome.bytes_per_slot,
             peak_bytes: peak_bytes(),
         };
-        results.push(result(None, runs.len(), means, Some(intervals), cost));
+        results.push(Result {
+            interval: Some(intervals),
+            of: Some(counts),
+            ..result(None, runs.len(), means, together(runs), cost)
+        });
     }
     results
+}
+
+/// What is to be said beside the means of several runs.
+fn together(runs: &[Run]) -> Remarks {
+    let all = || runs.iter().map(|run| &run.outcome.remarks);
+    let peak_server = all().next().and_then(|first| first.peak_server);
+    let names = runs[0].outcome.figures.named().into_iter().map(|(name, _)| name);
+    Remarks {
+        peak_server: peak_server.filter(|_| all().all(|one| one.peak_server == peak_server)),
+        never: names.filter(|name| all().any(|one| one.never.contains(name))).collect(),
+        mixed_losses: all().map(|one| one.mixed_losses).sum(),
+    }
 }
 
 /// 97.5 % of Student's t lies below, by degrees of freedom from 1 on.
@@ -142,13 +193,31 @@ pub fn table(result: &Result) -> String {
         result.scenario, result.policy
     );
     for (name, value) in &result.figures.0 {
-        let Some(value) = value else { continue };
-        let _ = write!(text, "  {:<28}{:>12}", words(name), short(*value));
-        let interval = result.interval.as_ref().and_then(|interval| interval.get(name));
-        let _ = match interval {
-            Some(interval) => writeln!(text, "  ± {}", short(interval)),
-            None => writeln!(text),
+        let never = result.remarks.never.contains(name);
+        let value = match value {
+            Some(value) => short(*value),
+            None if never => "never".to_owned(),
+            None => continue,
         };
+        let _ = write!(text, "  {:<28}{value:>12}", words(name));
+        if let Some(interval) = result.interval.as_ref().and_then(|interval| interval.get(name)) {
+            let _ = write!(text, "  ± {}", short(interval));
+        }
+        text.push_str(&result.in_part(name));
+        if let Some(server) = result.remarks.peak_server.filter(|_| *name == "peakUtilisation") {
+            let _ = write!(text, "  (server {server})");
+        }
+        text.push('\n');
+    }
+    if result.remarks.mixed_losses > 0 {
+        let of = match result.seed {
+            Some(_) => String::new(),
+            None => format!(" in {} of {} seeds", result.remarks.mixed_losses, result.runs),
+        };
+        let _ = writeln!(
+            text,
+            "  clients were thrown out at different times{of}: no figures of how they came back"
+        );
     }
     let _ = writeln!(
         text,

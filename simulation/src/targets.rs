@@ -302,8 +302,10 @@ pub fn rows(case: &Case, results: &[Result]) -> String {
         let of = |result: &Result| {
             let interval = result.interval.as_ref().and_then(|interval| interval.get(figure));
             match (result.figures.get(figure), interval) {
-                (Some(value), Some(interval)) => format!("{} ± {}", short(value), short(interval)),
-                (Some(value), None) => short(value),
+                (Some(value), Some(interval)) => {
+                    format!("{} ± {}{}", short(value), short(interval), result.in_part(figure))
+                }
+                (Some(value), None) => short(value) + &result.in_part(figure),
                 (None, _) => "never".to_owned(),
             }
         };

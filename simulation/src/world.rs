@@ -7,7 +7,7 @@ use evenkeel::cause::SeedFailure;
 use evenkeel::time::Instant;
 
 use crate::agent::{Act, Agent, News};
-use crate::figures::{Course, Figures, Watch};
+use crate::figures::{Course, Figures, Remarks, Watch};
 use crate::plan::{AppAnswer, Plan, SeedTrouble, What};
 use crate::seed::Seed;
 use crate::server::{Reception, Server};
@@ -83,6 +83,8 @@ struct Batch {
 pub struct Outcome {
     /// What was measured.
     pub figures: Figures,
+    /// What is to be said beside that.
+    pub remarks: Remarks,
     /// How it went, if that was to be recorded.
     pub course: Option<Course>,
     /// Things that happened.
@@ -210,6 +212,7 @@ impl<'a, A: Agent> World<'a, A> {
         }
         let outcome = Outcome {
             figures: self.watch.figures(self.arrived, present, connected),
+            remarks: self.watch.remarks(),
             course: self.watch.course.take(),
             events,
             bytes_per_slot: size_of::<Slot<A>>(),
@@ -437,6 +440,9 @@ impl<'a, A: Agent> World<'a, A> {
         }
         let slot = &mut self.slots[client as usize];
         slot.agent = None;
+        if std::mem::take(&mut slot.thrown_out) {
+            self.watch.left_missing();
+        }
         slot.tenant = slot.tenant.wrapping_add(1);
         self.vacant.push(client);
     }

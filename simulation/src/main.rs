@@ -1,18 +1,20 @@
 //! `npm run simulate`: a fleet under a scenario.
 
+use std::fs::OpenOptions;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use evenkeel_simulation::figures::Course;
-use evenkeel_simulation::plan::Plan;
-use evenkeel_simulation::policy::{OURS, Policy};
+use evenkeel_simulation::plan::{MAX_CLIENTS, MAX_SERVERS, Plan};
+use evenkeel_simulation::policy::{DEFAULT_CHOICE, DEFAULT_LAW, OURS, Policy};
 use evenkeel_simulation::runs::Run;
 use evenkeel_simulation::scenario::{self, Settings};
 use evenkeel_simulation::targets::{self, CASES};
-use evenkeel_simulation::{plot, report, runs};
+use evenkeel_simulation::{plot, report, rivals, runs};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Of the progress bar, by run.
@@ -22,15 +24,16 @@ const SEEDS_OF_RIVALS: usize = 3;
 
 /// Simulates fleets of clients, each of them the core that ships.
 #[derive(Parser)]
-#[command(name = "evenkeel-simulation", after_help = help())]
+#[command(name = "evenkeel-simulation", after_help = help(), allow_negative_numbers = true)]
+#[command(group(ArgGroup::new("what").required(true).args(["scenario", "config", "targets", "plots"])))]
 struct Arguments {
     /// The scenario; several with commas, or `all`
-    #[arg(long, required_unless_present_any = ["config", "targets", "plots"], value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',')]
     scenario: Vec<String>,
     /// A fleet and events of one's own, in place of a scenario (config.schema.json describes the file)
-    #[arg(long, conflicts_with = "scenario", value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// By whose rules: `evenkeel`, or those of others: CHOICE, LAW or CHOICE+LAW; several with commas
+    /// By whose rules: `evenkeel`, or those of others: CHOICE, LAW or CHOICE+LAW (listed below); several with commas
     #[arg(long, default_value = OURS, value_delimiter = ',')]
     policy: Vec<String>,
     /// The first random seed
@@ -40,31 +43,31 @@ struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
     /// Runs at a time; default: as many as there are processors
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// Clients
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CLIENTS)))]
     clients: Option<u32>,
     /// Servers (where there are two groups: of the preferred one)
-    #[arg(long)]
-    servers: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MAX_SERVERS as i64))]
+    servers: Option<u16>,
     /// A list is made so often, in seconds
-    #[arg(long)]
+    #[arg(long, value_parser = above_zero)]
     refresh: Option<f64>,
     /// The seed notices a death or a return after so many seconds
-    #[arg(long)]
+    #[arg(long, value_parser = zero_or_more)]
     detection: Option<f64>,
     /// The list's ttl in seconds
-    #[arg(long)]
+    #[arg(long, value_parser = above_zero)]
     ttl: Option<f64>,
     /// Caches make the list so much older, in seconds
-    #[arg(long)]
+    #[arg(long, value_parser = zero_or_more)]
     age: Option<f64>,
     /// Clients over capacity
-    #[arg(long)]
+    #[arg(long, value_parser = above_zero)]
     utilisation: Option<f64>,
     /// Handshakes a second that a server can serve
-    #[arg(long)]
+    #[arg(long, value_parser = above_zero)]
     rate: Option<f64>,
     /// The list tells that rate
     #[arg(long)]
@@ -76,19 +79,19 @@ struct Arguments {
     #[arg(long)]
     capacity_untold: bool,
     /// The mean stay of a client, in seconds (where clients come and go)
-    #[arg(long)]
+    #[arg(long, value_parser = above_zero_or_never)]
     stay: Option<f64>,
     /// A connected client asks for the list so often, in seconds (`inf`: never)
-    #[arg(long)]
+    #[arg(long, value_parser = above_zero_or_never)]
     poll: Option<f64>,
     /// Clients do not rebalance
     #[arg(long)]
     no_rebalance: bool,
     /// What goes down stays down so long, in seconds
-    #[arg(long)]
+    #[arg(long, value_parser = zero_or_more)]
     down: Option<f64>,
     /// The run ends so long after the event, in seconds
-    #[arg(long)]
+    #[arg(long, value_parser = zero_or_more)]
     after: Option<f64>,
     /// Prints the results as JSON
     #[arg(long)]
@@ -97,24 +100,62 @@ struct Arguments {
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// What the core has to reach, in all scenarios or in these, as a table (with --seeds, the mean and its 95 % interval)
-    #[arg(long, conflicts_with_all = ["scenario", "config"], value_name = "SCENARIO", num_args = 0.., value_delimiter = ',')]
+    #[arg(long, value_name = "SCENARIO", num_args = 0.., value_delimiter = ',')]
     targets: Option<Vec<String>>,
     /// Draws the main scenarios, ours beside the best other rule
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["scenario", "config", "targets"])]
+    #[arg(long, value_name = "FOLDER")]
     plots: Option<PathBuf>,
 }
 
 fn help() -> String {
+    format!("{}\n\n{}", scenarios(), policies())
+}
+
+fn scenarios() -> String {
     let scenarios = scenario::ALL.iter();
     let lines: Vec<_> = scenarios.map(|it| format!("  {:<18}{}", it.name, it.about)).collect();
     format!("Scenarios:\n{}", lines.join("\n"))
+}
+
+fn policies() -> String {
+    let choices = rivals::CHOICES.iter().map(|(name, _)| *name);
+    let (grouped, flat): (Vec<_>, Vec<_>) = choices.partition(|name| rivals::HEED_GROUPS.contains(name));
+    let laws: Vec<_> = rivals::LAWS.iter().map(|(name, _)| *name).collect();
+    format!(
+        "Policies:\n  {OURS}\n  CHOICE that heeds groups: {}\n  CHOICE that does not: {}\n  LAW: {}\n  \
+         A choice alone waits by {DEFAULT_LAW}, a law alone chooses by {DEFAULT_CHOICE}.",
+        grouped.join(", "),
+        flat.join(", "),
+        laws.join(", ")
+    )
+}
+
+fn number(text: &str, holds: impl Fn(f64) -> bool, needed: &str) -> std::result::Result<f64, String> {
+    let number = text.parse().map_err(|_| "is no number".to_owned())?;
+    if holds(number) {
+        Ok(number)
+    } else {
+        Err(needed.to_owned())
+    }
+}
+
+fn above_zero(text: &str) -> std::result::Result<f64, String> {
+    number(text, |it| it > 0.0 && it.is_finite(), "has to be above 0")
+}
+
+fn above_zero_or_never(text: &str) -> std::result::Result<f64, String> {
+    number(text, |it| it > 0.0, "has to be above 0, or `inf`: never")
+}
+
+fn zero_or_more(text: &str) -> std::result::Result<f64, String> {
+    number(text, |it| it >= 0.0 && it.is_finite(), "has to be 0 or more")
 }
 
 impl Arguments {
     fn settings(&self) -> Settings {
         Settings {
             clients: self.clients,
-            servers: self.servers,
+            servers: self.servers.map(usize::from),
             refresh: self.refresh,
             detection: self.detection,
             ttl: self.ttl,
@@ -143,12 +184,6 @@ impl Arguments {
             }
             return Ok(vec![(file.display().to_string(), Plan::read(file)?)]);
         }
-        if settings.servers == Some(0) || settings.clients == Some(0) {
-            bail!("there has to be a server and a client");
-        }
-        if settings.utilisation.is_some_and(|it| !(it > 0.0 && it.is_finite())) {
-            bail!("--utilisation has to be above 0");
-        }
         let every = self.scenario.iter().any(|name| name == "all");
         let names: Vec<&str> = if every {
             scenario::ALL.iter().map(|scenario| scenario.name).collect()
@@ -156,7 +191,7 @@ impl Arguments {
             self.scenario.iter().map(String::as_str).collect()
         };
         let plan = |name: &str| {
-            let scenario = scenario::find(name).with_context(|| format!("no scenario `{name}`; {}", help()))?;
+            let scenario = scenario::find(name).with_context(|| format!("no scenario `{name}`; {}", scenarios()))?;
             let plan = scenario.plan(&settings);
             plan.check()?;
             Ok((name.to_owned(), plan))
@@ -184,7 +219,7 @@ impl Runner {
         )?);
         Ok(Self {
             seeds: (0..arguments.seeds).map(|n| arguments.seed.wrapping_add(n)).collect(),
-            jobs: arguments.jobs,
+            jobs: arguments.jobs.map(usize::from),
             bar,
         })
     }
@@ -205,14 +240,23 @@ impl Runner {
     }
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match carry_out(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(arguments: &Arguments) -> Result<()> {
     if let Some(scenarios) = &arguments.targets {
-        check_targets(&arguments, scenarios)
+        check_targets(arguments, scenarios)
     } else if let Some(folder) = &arguments.plots {
-        draw_all(&arguments, folder)
+        draw_all(arguments, folder)
     } else {
-        simulate(&arguments)
+        simulate(arguments)
     }
 }
 
@@ -223,6 +267,11 @@ fn simulate(arguments: &Arguments) -> Result<()> {
     }
     if arguments.plot.is_some() && plans.len() > 1 {
         bail!("--plot draws one scenario");
+    }
+    if let Some(file) = &arguments.plot {
+        // Better now than after a run of minutes.
+        let opened = OpenOptions::new().append(true).create(true).open(file);
+        opened.with_context(|| format!("{} cannot be written", file.display()))?;
     }
     let runner = Runner::new(arguments, plans.len() * arguments.policy.len())?;
     let mut results = Vec::new();
@@ -256,17 +305,17 @@ fn draw(drawn: &[(String, Course)], file: &Path) -> Result<()> {
     plot::draw(&courses, file)
 }
 
-fn check_targets(arguments: &Arguments, scenarios: &[String]) -> Result<()> {
+fn check_targets(arguments: &Arguments, names: &[String]) -> Result<()> {
     let settings = arguments.settings();
     if settings != Settings::default() {
         bail!("--targets has settings of its own: only --seed, --seeds, --jobs and --json can be set beside it");
     }
-    if let Some(unknown) = scenarios.iter().find(|name| scenario::find(name).is_none()) {
-        bail!("no scenario `{unknown}`; {}", help());
+    if let Some(unknown) = names.iter().find(|name| scenario::find(name).is_none()) {
+        bail!("no scenario `{unknown}`; {}", scenarios());
     }
     let cases: Vec<_> = CASES
         .iter()
-        .filter(|case| scenarios.is_empty() || scenarios.iter().any(|name| name == case.scenario))
+        .filter(|case| names.is_empty() || names.iter().any(|name| name == case.scenario))
         .collect();
     let runner = Runner::new(arguments, cases.len())?;
     let of_rivals: usize = cases.iter().map(|case| case.rivals.len()).sum();

@@ -14,8 +14,10 @@ const WIDTH: u32 = 640;
 /// The part of the height that the upper picture has.
 const UPPER: f64 = 0.6;
 const FONT: &str = "sans-serif";
-/// More points than this in a line are not to be told apart.
-const POINTS: usize = 150;
+/// More spans than this in a line are not to be told apart.
+const SPANS: usize = 150;
+/// So many servers are named in the legend.
+const NAMED: usize = 24;
 
 /// Draws courses, each with its title, to a file. All have the same scales.
 ///
@@ -48,18 +50,45 @@ fn end(course: &Course) -> f64 {
     course.times.last().copied().unwrap_or(1.0).max(1e-3)
 }
 
-/// One of so many neighbours that no more than `POINTS` are left: the greatest.
+/// Of neighbours in each of at most `SPANS` spans the least and the greatest, in order of time: what is short shows too.
 fn thinned(points: impl ExactSizeIterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
-    let step = points.len().div_ceil(POINTS).max(1);
+    let step = points.len().div_ceil(SPANS).max(1);
     let points: Vec<_> = points.collect();
-    let greatest = |some: &[(f64, f64)]| some.iter().copied().max_by(|one, other| one.1.total_cmp(&other.1));
-    points.chunks(step).filter_map(greatest).collect()
+    let extremes = |some: &[(f64, f64)]| {
+        let order = |one: &(f64, f64), other: &(f64, f64)| one.1.total_cmp(&other.1);
+        let (least, greatest) = (some.iter().copied().min_by(order), some.iter().copied().max_by(order));
+        let (first, second) = if least.map(|it| it.0) <= greatest.map(|it| it.0) {
+            (least, greatest)
+        } else {
+            (greatest, least)
+        };
+        [first, second.filter(|_| first != second)].into_iter().flatten()
+    };
+    points.chunks(step).flat_map(extremes).collect()
+}
+
+fn colour_of(server: usize, servers: usize) -> HSLColor {
+    HSLColor(server as f64 / servers as f64, 0.7, 0.45)
+}
+
+/// The numbers of the servers in the colours of their lines, in a row below the title.
+fn draw_legend(servers: usize, area: &Area<'_>) -> Result<()> {
+    let left = 72;
+    let style = (FONT, 11).into_font();
+    area.draw(&Text::new("server", (left, 32), style.clone()))?;
+    for (place, server) in (0..servers).step_by(servers.div_ceil(NAMED).max(1)).enumerate() {
+        let colour = colour_of(server, servers);
+        let at = (left + 44 + 21 * place as i32, 32);
+        area.draw(&Text::new(server.to_string(), at, style.clone().color(&colour)))?;
+    }
+    Ok(())
 }
 
 fn draw_utilisation(course: &Course, title: &str, highest: f64, area: &Area<'_>) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 18))
         .margin(12)
+        .margin_top(18)
         .x_label_area_size(30)
         .y_label_area_size(60)
         .build_cartesian_2d(0.0..end(course), 0.0..highest)?;
@@ -67,11 +96,12 @@ fn draw_utilisation(course: &Course, title: &str, highest: f64, area: &Area<'_>)
         .configure_mesh()
         .max_light_lines(1)
         .x_label_formatter(&|second| format!("{second}"))
-        .y_desc("utilisation of each server")
+        .y_desc("utilisation (users over capacity)")
         .draw()?;
     let servers = course.utilisation.len().max(1);
+    draw_legend(servers, area)?;
     for (n, series) in course.utilisation.iter().enumerate() {
-        let colour = HSLColor(n as f64 / servers as f64, 0.7, 0.45);
+        let colour = colour_of(n, servers);
         let points = course.times.iter().zip(series);
         let points = thinned(points.map(|(&time, &value)| (time, f64::from(value))));
         chart.draw_series(LineSeries::new(points, colour))?;
@@ -90,7 +120,7 @@ fn draw_handshakes(course: &Course, highest: f64, area: &Area<'_>) -> Result<()>
         .max_light_lines(1)
         .x_label_formatter(&|second| format!("{second}"))
         .y_label_formatter(&|count| format!("{count}"))
-        .x_desc("seconds (red: what all servers can serve)")
+        .x_desc("seconds (blue: handshakes that reach servers; red: what those in service can serve)")
         .y_desc("handshakes per second")
         .draw()?;
     let counts = course.handshakes.iter().enumerate();
@@ -99,4 +129,23 @@ fn draw_handshakes(course: &Course, highest: f64, area: &Area<'_>) -> Result<()>
     let budget = course.times.iter().copied().zip(course.budget.iter().copied());
     chart.draw_series(LineSeries::new(thinned(budget), RED.mix(0.6)))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thinned;
+
+    #[test]
+    fn a_short_outage_and_a_short_peak_both_show_in_a_long_line() {
+        let value = |n: usize| match n {
+            5_000 => 0.0,
+            7_000 => 2.0,
+            _ => 1.0,
+        };
+        let points: Vec<_> = (0..10_000).map(|n| (n as f64, value(n))).collect();
+        let thin = thinned(points.into_iter());
+        assert!(thin.len() < 400, "{}", thin.len());
+        assert!(thin.contains(&(5_000.0, 0.0)) && thin.contains(&(7_000.0, 2.0)));
+        assert!(thin.is_sorted_by(|one, other| one.0 < other.0));
+    }
 }

@@ -9,9 +9,9 @@ use crate::world::{Outcome, World};
 /// Our own rules.
 pub const OURS: &str = "evenkeel";
 /// The wait of those of whom only the choice is named: what is recommended most often.
-const DEFAULT_LAW: &str = "full-jitter";
+pub const DEFAULT_LAW: &str = "full-jitter";
 /// The choice of those of whom only the wait is named.
-const DEFAULT_CHOICE: &str = "uniform";
+pub const DEFAULT_CHOICE: &str = "uniform";
 
 /// Rules to act by.
 #[derive(Clone, Copy)]

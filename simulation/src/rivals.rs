@@ -3,7 +3,7 @@
 //! Each says where it comes from. None is a copy: they are written anew from documentation, papers and observed behaviour,
 //! and `tests/published.rs` holds those for which somebody has published figures to these figures.
 //!
-//! Rules without a notion of groups (all but `envoy`, `failover` and `central`) look at the whole list, as those do who use
+//! Rules without a notion of groups (all but [`HEED_GROUPS`]) look at the whole list, as those do who use
 //! them today.
 
 pub mod central;
@@ -30,6 +30,9 @@ pub static CHOICES: [(&str, &dyn Choice); 12] = [
     ("zookeeper", &zookeeper::ZooKeeper),
     ("central", &central::Central),
 ];
+
+/// The choices that fill a better group before the next.
+pub const HEED_GROUPS: [&str; 3] = ["envoy", "failover", "central"];
 
 /// The laws, by the names that `--policy` knows.
 pub static LAWS: [(&str, &dyn Law); 16] = [

@@ -9,7 +9,9 @@ use evenkeel::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::agent::{Edition, Recorded, RecordedShared, Watched, WatchedShared, all_there_is};
-use crate::plan::{AppAnswer, Application, ClientConfig, Plan, Seed, SeedTrouble, ServerKind, Step, WarmUp, What};
+use crate::plan::{
+    AppAnswer, Application, ClientConfig, Plan, PlanError, Seed, SeedTrouble, ServerKind, Step, WarmUp, What,
+};
 use crate::record::{Cached, Record};
 use crate::seed;
 use crate::seen::{self, Seen};
@@ -328,6 +330,27 @@ pub fn all_to_be_seen() -> Vec<seen::What> {
         .into_iter()
         .chain(all_there_is())
         .collect()
+}
+
+/// Whether clients have the time to recover in which they have to, and the run can be held against them.
+///
+/// # Errors
+///
+/// [`PlanError::Invalid`], with the time at which the plan would have to end.
+pub fn check(plan: &Plan) -> Result<(), PlanError> {
+    let last = plan.events.iter().map(|step| step.at).fold(0.0, f64::max);
+    let needed = last + RECOVERED_AFTER;
+    if plan.end >= needed {
+        return Ok(());
+    }
+    Err(PlanError::Invalid {
+        field: "end".to_owned(),
+        problem: format!(
+            "is {}: clients have {} minutes to recover, and the last event is at {last}, so that a schedule has to go on to {needed}",
+            plan.end,
+            RECOVERED_AFTER / 60.0
+        ),
+    })
 }
 
 /// Runs a schedule, and says what its clients went through, or what they violated.

@@ -22,6 +22,7 @@ fn what_once_was_violated_is_not_any_more() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let seed = name.split('-').next().unwrap().parse().unwrap();
         let plan = Plan::read(&path).unwrap();
+        schedules::check(&plan).unwrap();
         if let Err(violation) = schedules::run(&plan, seed) {
             panic!("{name}: {violation}");
         }
@@ -53,6 +54,18 @@ fn the_same_seed_draws_the_same_schedule_and_lives_the_same_lives() {
         let lives = || format!("{:?}", schedules::run(&plan, seed).unwrap());
         assert_eq!(lives(), lives());
     }
+}
+
+#[test]
+fn a_plan_in_which_nobody_has_the_time_to_recover_is_no_schedule() {
+    let mut plan = schedules::draw(1);
+    schedules::check(&plan).unwrap();
+    plan.end -= 1.0;
+    let error = schedules::check(&plan).unwrap_err().to_string();
+    assert!(
+        error.contains("`end`") && error.contains("has to go on to 3030"),
+        "{error}"
+    );
 }
 
 #[test]

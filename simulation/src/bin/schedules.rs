@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use std::{panic, thread};
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Parser;
 use evenkeel_simulation::plan::Plan;
 use evenkeel_simulation::schedules::{self, Failure};
@@ -25,14 +26,14 @@ const ENOUGH: u64 = 5_000;
 #[command(name = "evenkeel-schedules")]
 struct Arguments {
     /// So many schedules
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     schedules: u64,
     /// The first random seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// At a time; default: as many as there are processors
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
     /// This one schedule (a plan as a failure prints it), under `--seed`
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -41,11 +42,21 @@ struct Arguments {
     record: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match carry_out(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(arguments: &Arguments) -> Result<()> {
     panic::set_hook(Box::new(|_| {}));
     if let Some(file) = &arguments.plan {
         let plan = Plan::read(file)?;
+        schedules::check(&plan)?;
         match schedules::run(&plan, arguments.seed) {
             Ok(_) => println!("no violation"),
             Err(violation) => bail!("{violation}"),
@@ -53,10 +64,10 @@ fn main() -> Result<()> {
         return Ok(());
     }
     if let Some(file) = &arguments.record {
-        return record(&arguments, file);
+        return record(arguments, file);
     }
     let start = Instant::now();
-    let (seen, failure) = run_all(&arguments);
+    let (seen, failure) = run_all(arguments);
     if let Some(failure) = failure {
         let Failure { violation, seed, plan } = schedules::shrink(failure);
         println!("{}", serde_json::to_string_pretty(&plan)?);
@@ -89,7 +100,8 @@ fn main() -> Result<()> {
 
 /// Writes the records of all clients, one a line, and prints how often was seen what is to be seen.
 fn record(arguments: &Arguments, file: &Path) -> Result<()> {
-    let mut lines = BufWriter::new(File::create(file)?);
+    let mut lines =
+        BufWriter::new(File::create(file).with_context(|| format!("{} cannot be written", file.display()))?);
     let mut seen = Seen::default();
     for seed in arguments.seed..arguments.seed + arguments.schedules {
         let recorded = schedules::record(seed);
@@ -118,7 +130,7 @@ fn name_of(what: What) -> String {
 
 fn run_all(arguments: &Arguments) -> (Seen, Option<Failure>) {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    let jobs = arguments.jobs.unwrap_or(processors).max(1);
+    let jobs = arguments.jobs.map_or(processors, usize::from);
     let bar = if std::io::stderr().is_terminal() {
         ProgressBar::new(arguments.schedules)
     } else {

@@ -71,14 +71,14 @@ fn colour_of(server: usize, servers: usize) -> HSLColor {
     HSLColor(server as f64 / servers as f64, 0.7, 0.45)
 }
 
-/// The numbers of the servers in the colours of their lines, in a row below the title.
+/// The numbers of the servers in the colours of their lines, in a row above the title.
 fn draw_legend(servers: usize, area: &Area<'_>) -> Result<()> {
     let left = 72;
     let style = (FONT, 11).into_font();
-    area.draw(&Text::new("server", (left, 32), style.clone()))?;
+    area.draw(&Text::new("server", (left, 8), style.clone()))?;
     for (place, server) in (0..servers).step_by(servers.div_ceil(NAMED).max(1)).enumerate() {
         let colour = colour_of(server, servers);
-        let at = (left + 44 + 21 * place as i32, 32);
+        let at = (left + 44 + 21 * place as i32, 8);
         area.draw(&Text::new(server.to_string(), at, style.clone().color(&colour)))?;
     }
     Ok(())
@@ -88,7 +88,7 @@ fn draw_utilisation(course: &Course, title: &str, highest: f64, area: &Area<'_>)
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 18))
         .margin(12)
-        .margin_top(18)
+        .margin_top(22)
         .x_label_area_size(30)
         .y_label_area_size(60)
         .build_cartesian_2d(0.0..end(course), 0.0..highest)?;

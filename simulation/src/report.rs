@@ -235,14 +235,17 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-/// "peakOverOptimum" as "peak over optimum".
+/// "secondsTo99" as "seconds to 99".
 fn words(name: &str) -> String {
     let mut words = String::new();
+    let mut after_digit = false;
     for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
+        let is_digit = letter.is_ascii_digit();
+        if letter.is_ascii_uppercase() || is_digit && !after_digit {
             words.push(' ');
         }
         words.push(letter.to_ascii_lowercase());
+        after_digit = is_digit;
     }
     words
 }

@@ -1,9 +1,11 @@
 //! What tables and JSON say of figures that never came, came in a part of the runs, or cannot be told.
 #![allow(clippy::unwrap_used, reason = "here a panic is how a test fails")]
 
+use evenkeel_simulation::figures::Figures;
 use evenkeel_simulation::plan::Plan;
 use evenkeel_simulation::policy::Policy;
 use evenkeel_simulation::report::{self, Result};
+use evenkeel_simulation::rivals;
 use evenkeel_simulation::runs::{self, Run};
 use serde_json::{Value, json};
 
@@ -38,7 +40,7 @@ fn what_never_came_is_said_and_what_there_was_no_occasion_for_is_not() {
     let dead = plan(&json!([{ "at": 40, "do": "kill", "servers": [0, 1, 2, 3] }]));
     let result = result(&dead);
     let table = report::table(&result);
-    for words in ["seconds to half", "seconds to99", "half over ideal"] {
+    for words in ["seconds to half", "seconds to 99", "half over ideal"] {
         assert_eq!(line(&table, words), Some("never"), "{table}");
     }
     assert_eq!(line(&table, "seconds home"), None);
@@ -79,7 +81,7 @@ fn a_mean_says_of_how_many_runs_it_is() {
     assert_eq!(document["never"], json!(["secondsTo99"]));
     let table = report::table(&mean);
     assert!(
-        line(&table, "seconds to99").unwrap().ends_with("in 2 of 3 seeds"),
+        line(&table, "seconds to 99").unwrap().ends_with("in 2 of 3 seeds"),
         "{table}"
     );
     assert!(!line(&table, "seconds to half").unwrap().contains("seeds"), "{table}");
@@ -115,4 +117,39 @@ fn it_is_told_how_long_a_server_was_too_full_and_which() {
     );
     let calm = self::result(&self::plan(&json!([])));
     assert_eq!(calm.figures.get("secondsOverCapacity"), Some(0.0));
+}
+
+#[test]
+fn the_documents_explain_every_figure_and_every_policy_and_give_a_plan_that_runs() {
+    let readme = include_str!("../README.md");
+    for (name, _) in Figures::default().named() {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+    let policies = readme
+        .split_once("## Policies")
+        .unwrap()
+        .1
+        .split_once("\n## ")
+        .unwrap()
+        .0;
+    let (choices, laws) = (&rivals::CHOICES, &rivals::LAWS);
+    for name in choices.iter().map(|it| it.0).chain(laws.iter().map(|it| it.0)) {
+        assert!(policies.contains(&format!("`{name}`")), "{name}");
+    }
+    let example = readme.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let plan = Plan::parse("README.md", example).unwrap();
+    // And what it says of it.
+    let figures = &runs(&plan, &[1])[0].outcome.figures;
+    for (words, value) in [
+        ("peak utilisation", figures.peak_utilisation),
+        ("seconds to 99", figures.seconds_to_99),
+        ("seconds home", figures.seconds_home),
+    ] {
+        let said = line(readme, words).unwrap().split_whitespace().next().unwrap();
+        let said: f64 = said.parse().unwrap();
+        assert!(
+            (said - value.unwrap()).abs() <= 0.1 * value.unwrap(),
+            "{words}: {said}, {value:?}"
+        );
+    }
 }

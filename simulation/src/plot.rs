@@ -15,7 +15,7 @@ const WIDTH: u32 = 640;
 const UPPER: f64 = 0.6;
 const FONT: &str = "sans-serif";
 /// More spans than this in a line are not to be told apart.
-const SPANS: usize = 150;
+const SPANS: usize = 120;
 /// So many servers are named in the legend.
 const NAMED: usize = 24;
 
@@ -62,7 +62,8 @@ fn thinned(points: impl ExactSizeIterator<Item = (f64, f64)>) -> Vec<(f64, f64)>
         } else {
             (greatest, least)
         };
-        [first, second.filter(|_| first != second)].into_iter().flatten()
+        let is_flat = first.map(|it| it.1) == second.map(|it| it.1);
+        [first, second.filter(|_| !is_flat)].into_iter().flatten()
     };
     points.chunks(step).flat_map(extremes).collect()
 }

@@ -19,7 +19,7 @@ use evenkeel_simulation::seen::{Seen, What};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Fewer schedules than this may miss something by chance.
-const ENOUGH: u64 = 5_000;
+const ENOUGH: u64 = 10_000;
 
 /// Runs schedules of faults against the core, and shows the first violation as a plan
 #[derive(Parser)]

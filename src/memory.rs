@@ -156,10 +156,14 @@ impl Memory {
         self.records.iter_mut().for_each(Record::forget_loss);
     }
 
-    /// Nothing was eligible: every server gets another chance. How often each was ejected stays known.
-    pub fn forgive(&mut self) {
+    /// Nothing was eligible: every server gets another chance. Where all are in trouble it is nobody's own, so the ejections that
+    /// this ends do not count among those that are remembered.
+    pub fn forgive(&mut self, now: Instant) {
         for record in &mut self.records {
             record.forget_loss();
+            if record.is_ejected(now) {
+                record.ejections = record.ejections.saturating_sub(1);
+            }
             record.ejected_until = Instant::LONG_AGO;
         }
     }

@@ -234,6 +234,8 @@ impl Selector {
         }
         match cause {
             Cause::Overload | Cause::Local => {}
+            // Of one that the list does not offer nothing else was to be expected.
+            Cause::Refused | Cause::ShortLived if !self.offers(key) => {}
             Cause::Refused | Cause::ShortLived if blame => self.memory.eject(key, now),
             Cause::Refused | Cause::ShortLived | Cause::SentAway | Cause::Crash => {
                 let list = self.in_force.as_ref().map(|in_force| &in_force.list);
@@ -242,6 +244,11 @@ impl Selector {
                 }
             }
         }
+    }
+
+    fn offers(&self, key: ServerKey) -> bool {
+        let listed = self.in_force.as_ref().and_then(|in_force| in_force.list.server(key));
+        listed.is_some_and(Server::offered)
     }
 
     /// A connection has lasted: the episode is over. Ejections stay.

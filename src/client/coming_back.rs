@@ -373,7 +373,7 @@ impl Client {
         {
             return self.connect(now, guess);
         }
-        self.selector.memory.forgive();
+        self.selector.memory.forgive(now);
         if let Some(episode) = &mut self.episode {
             let delay = episode.round_wait(&self.selector, now, &mut self.random);
             self.wait(now, delay, WaitFor::Pause, RetryCause::NothingEligible);

@@ -385,7 +385,7 @@ impl Client {
             None => {
                 if waking {
                     // The end of a round, as on the way back: every server gets another chance.
-                    self.selector.memory.forgive();
+                    self.selector.memory.forgive(now);
                 }
                 self.move_failed(now, reason);
             }

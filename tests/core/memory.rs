@@ -169,6 +169,39 @@ fn a_list_that_shows_an_ejected_server_as_unavailable_does_not_lift_its_ejection
 }
 
 #[test]
+fn an_ejection_that_is_forgiven_does_not_count() {
+    let list = list(json!([server("a", 10.0, 100.0), server("b", 10.0, 100.0)]));
+    let mut selector = selector(&list);
+    report(&mut selector, "a", Cause::Refused, 0.0);
+    report(&mut selector, "b", Cause::Refused, 0.0);
+    selector.memory.forgive(at(1.0));
+    let a = key(&list, "a");
+    assert!(!selector.memory.record(a).unwrap().deters(at(2.0)));
+    // So the next one is a first one; one that is over when the others are forgiven stays known.
+    report(&mut selector, "a", Cause::Refused, 2.0);
+    assert_eq!(excluded(&selector, "a", 31.9), Some(Exclusion::Ejected));
+    assert_eq!(excluded(&selector, "a", 32.1), None);
+    selector.memory.forgive(at(33.0));
+    assert!(selector.memory.record(a).unwrap().deters(at(34.0)));
+}
+
+#[test]
+fn who_refuses_although_the_list_does_not_offer_it_is_not_blamed() {
+    let list = list(json!([
+        entry("a", json!({ "available": false })),
+        server("b", 10.0, 100.0)
+    ]));
+    let mut selector = selector(&list);
+    report(&mut selector, "a", Cause::Refused, 0.0);
+    assert!(
+        selector
+            .memory
+            .record(key(&list, "a"))
+            .is_none_or(|record| !record.deters(at(1.0)))
+    );
+}
+
+#[test]
 fn the_number_of_ejections_is_remembered_for_an_hour() {
     for (later, length) in [(3_599.0, 60.0), (3_600.0, 30.0)] {
         let mut selector = selector(&two());

@@ -805,6 +805,22 @@ fn a_lone_client_goes_home_when_the_better_group_is_back() {
 }
 
 #[test]
+fn after_an_outage_of_everything_clients_go_home_as_if_they_had_never_been_refused() {
+    for seed in 0..20 {
+        let mut world = World::new(&[("a", 0, 100.0), ("b", 1, 100.0)]).with_one_settled(seed);
+        world.kill(0);
+        world.kill(1);
+        world.run_for(300.0);
+        // The server behind is back first.
+        world.revive(1);
+        assert!(world.run_until(world.now + 60.0, World::all_open), "seed {seed}");
+        world.revive(0);
+        let home = |world: &World| world.server_of(0) == Some(0);
+        assert!(world.run_until(world.now + 1_200.0, home), "seed {seed}");
+    }
+}
+
+#[test]
 fn who_does_not_want_to_goes_home_never() {
     let config = Config {
         failback: false,

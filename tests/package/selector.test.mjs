@@ -60,9 +60,10 @@ test("a list that is ten minutes old evens out less: level 1.4776", async () => 
 });
 
 test("a group that is nearly full passes on what it has no room for", async () => {
-  // Group 0: room 0.85 · 100 − 84 = 1, for max(1, 0.2 · 16, 0.02 · 84) = 3.2. Group 1: A = 30, and L = 0.3 is under f.
+  // Group 0: room 0.85 · 100 − 84 = 1, for max(1, 0.2 · 16, 0.02 · 84) = 3.2. Group 1: A = (0.75 − 0.3) · 150
+  // = 67.5, L = 0.5875.
   const servers = [server("d", "84/100"), server("e", "0/100", second), server("f", "50/100", second)];
-  assertProbabilities(await probabilities({ age: 0, servers }), { d: 0.3125, e: 0.6875, f: 0 });
+  assertProbabilities(await probabilities({ age: 0, servers }), { d: 0.3125, e: 0.59838, f: 0.08912 });
 });
 
 test("a full group gets nobody", async () => {
@@ -71,19 +72,19 @@ test("a full group gets nobody", async () => {
 });
 
 test("the users of a lost server are expected at the others", async () => {
-  // D = 1,200, A = 0.2 · 1,588 + D = 1,517.6, L = (1,517.6 + 1,412) / 3,000 = 0.97653.
+  // D = 1,200, A = (1,588 / 3,000 − 0.3) · 1,588 + D = 1,564.18, L = (1,564.18 + 1,412) / 3,000 = 0.99206.
   const list = { age: 0, servers: three };
   const lost = ["b"];
-  assertProbabilities(await probabilities(list, { lost, failures: 0 }), { a: 0.75189, b: 0, c: 0.24811 });
-  // A connect that failed makes half of the others' users displaced, too: A = 317.6 + 1,200 + 706, L = 1.21187.
-  assertProbabilities(await probabilities(list, { lost, failures: 1 }), { a: 0.72483, b: 0, c: 0.27517 });
+  assertProbabilities(await probabilities(list, { lost, failures: 0 }), { a: 0.74935, b: 0, c: 0.25065 });
+  // A connect that failed makes half of the others' users displaced, too: A = 364.18 + 1,200 + 706, L = 1.22739.
+  assertProbabilities(await probabilities(list, { lost, failures: 1 }), { a: 0.72364, b: 0, c: 0.27636 });
 });
 
 test("the users of an unavailable group are expected in the next", async () => {
-  // D = 300, A = 0.2 · 1,500 + D = 600, L = 0.55.
+  // D = 300, A = (0.75 − 0.3) · 1,500 + D = 975, L = 0.7375.
   const down = server("d", "300/1000", { available: false });
   const servers = [down, server("e", "0/1000", second), server("f", "500/1000", second)];
-  assertProbabilities(await probabilities({ age: 0, servers }), { d: 0, e: 0.91667, f: 0.08333 });
+  assertProbabilities(await probabilities({ age: 0, servers }), { d: 0, e: 0.75641, f: 0.24359 });
 });
 
 test("no server gets more than four times its fair share", async () => {

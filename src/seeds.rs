@@ -28,7 +28,7 @@ struct Seed {
     not_before: Instant,
     /// It has failed since any of them last answered.
     failed: bool,
-    /// The last time it was asked, nothing came of it within the timeout.
+    /// A request to it ran into its timeout, and it has not answered since.
     silent: bool,
     /// It wants to be left alone until then.
     wished: bool,

@@ -11,7 +11,8 @@
 //! **The clients** are [`agent::Core`], the very `evenkeel::client::Client` that ships, or [`agent::Rival`], which acts by
 //! one of the rules it is compared with ([`rival`], [`rivals`]). The world does not know which.
 //!
-//! **Schedules** ([`schedules`]) are plans too, full of faults, under which each client is under watch ([`agent::Watched`]).
+//! **Schedules** ([`schedules`]) are plans too, full of faults, under which each client is under watch ([`agent::Watched`]),
+//! or lives as in a page, which is written down ([`record`]) for the tests of the package's driver.
 //!
 //! **The figures** ([`figures::Figures`]) are what the targets ([`targets`]) are stated in.
 

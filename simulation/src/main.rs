@@ -241,13 +241,7 @@ impl Runner {
 }
 
 fn main() -> ExitCode {
-    match carry_out(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    report::exit_code(carry_out(&Arguments::parse()))
 }
 
 fn carry_out(arguments: &Arguments) -> Result<()> {

@@ -1,12 +1,24 @@
 //! Results as JSON and as a table.
 
 use std::fmt::Write as _;
+use std::process::ExitCode;
 
 use serde::{Serialize, Serializer};
 
 use crate::figures::Remarks;
 use crate::plan::Plan;
 use crate::runs::Run;
+
+/// How a command ends: what went wrong is said in one line.
+pub fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// The result of a run, or (`seed` absent) of several together. The keys are stable.
 #[derive(Clone, Debug, Serialize)]

@@ -272,15 +272,16 @@ impl Client {
         assessment: &mut Assessment,
     ) -> Option<Duration> {
         if attempt.has_looked {
-            if let Some(time) = self.time_until_told(now, attempt) {
-                attempt.has_looked = false;
-                attempt.overstays = true;
-                return Some(time);
-            }
-            attempt.in_line = Some(self.stays_in_line(now, attempt, assessment)?);
+            let time = match self.time_until_told(now, attempt) {
+                Some(time) => time,
+                None => {
+                    attempt.in_line = Some(self.stays_in_line(now, attempt, assessment)?);
+                    self.config.connect_timeout
+                }
+            };
             attempt.overstays = true;
             attempt.has_looked = false;
-            return Some(self.config.connect_timeout);
+            return Some(time);
         }
         if attempt.stage != Stage::Dialing || self.episode.is_none() {
             return None;

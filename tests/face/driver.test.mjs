@@ -524,6 +524,20 @@ test("of two attempts, the one that goes on alone is the server that is chosen n
   }
 });
 
+test("of two attempts, the one that goes on alone shows where its credentials lead, once they do", async () => {
+  const [shown, answers] = [[], []];
+  const credentials = () => {
+    answers.push(deferred());
+    return answers.at(-1).promise;
+  };
+  const dial = (url) => ({ url, readyState: 0, close() {} });
+  const made = rig({ face: { credentials, dial, chose: (url) => shown.push(url) } });
+  made.does(says.connect(1), says.connect(2, { beside: true, server: 1 }), says.abandon(1));
+  answers[1].resolve({ url: "ws://b.example/?ticket=2" });
+  await settled();
+  assert.equal(shown.at(-1), "ws://b.example/?ticket=2");
+});
+
 test("what is said of an attempt that is over moves nobody", () => {
   const made = rig();
   const over = [says.opened, says.close, says.abandon, says.prepare, says.beat, says.retire];

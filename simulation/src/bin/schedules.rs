@@ -14,6 +14,7 @@ use std::{panic, thread};
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use clap::Parser;
 use evenkeel_simulation::plan::Plan;
+use evenkeel_simulation::report;
 use evenkeel_simulation::schedules::{self, Failure};
 use evenkeel_simulation::seen::{Seen, What};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,13 +44,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match carry_out(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    report::exit_code(carry_out(&Arguments::parse()))
 }
 
 fn carry_out(arguments: &Arguments) -> Result<()> {

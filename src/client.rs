@@ -6,17 +6,21 @@
 //! over is ignored.
 //!
 //! What follows a loss is in `coming_back`; what is done while a connection stands, from its heartbeat to leaving its
-//! server without a gap, in `standing`.
+//! server without a gap, in `standing`. Connections that are chosen once, and share a client's list and memory, are in
+//! `singles`.
 
 mod coming_back;
 mod command;
 mod config;
 mod liveness;
+mod singles;
 mod standing;
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
+use crate::affinity::Affinity;
 use crate::backoff::Backoff;
 use crate::cause::{Cause, SeedFailure, asks_for_credentials, is_abnormal};
 use crate::decision::{Assessment, Exclusion};
@@ -30,6 +34,7 @@ use crate::time::{Duration, Instant};
 
 use coming_back::{Check, Wait, WaitFor};
 use liveness::Liveness;
+use singles::Single;
 use standing::{Departure, Link, Old};
 
 pub use command::{AttemptId, Command, MoveReason, Retry, RetryCause, State};
@@ -160,6 +165,7 @@ pub struct Client {
     lists: u32,
     decided_by: u32,
     told: State,
+    singles: Vec<Single>,
     outbox: VecDeque<Command>,
 }
 
@@ -203,6 +209,7 @@ impl Client {
             lists: 0,
             decided_by: 0,
             told: State::Idle,
+            singles: Vec::new(),
             outbox: VecDeque::new(),
         }
     }
@@ -283,7 +290,7 @@ impl Client {
     /// Works out every server's probability as it is now.
     pub fn assess(&self, now: Instant, overrides: Overrides<'_>, assessment: &mut Assessment) -> bool {
         let known = self.weigh(now, overrides, assessment);
-        self.pin(assessment);
+        self.pin(self.config.affinity, assessment);
         known
     }
 
@@ -301,8 +308,8 @@ impl Client {
     }
 
     /// Gives all probability to where the clients of the key meet, if there is one.
-    fn pin(&self, assessment: &mut Assessment) {
-        if let Some(affinity) = self.config.affinity
+    fn pin(&self, affinity: Option<Affinity>, assessment: &mut Assessment) {
+        if let Some(affinity) = affinity
             && let Some(in_force) = self.selector.in_force()
             && let Some(meeting) = affinity.choose(&in_force.list, assessment)
         {
@@ -426,6 +433,9 @@ impl Client {
     /// The application has said where this attempt goes and with which credentials; it is under way.
     pub fn handle_dialed(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
+        if self.single_dialed(attempt) {
+            return;
+        }
         let Some(&mut Attempt { server, stage, .. }) = self.attempt_mut(attempt) else {
             return;
         };
@@ -447,12 +457,15 @@ impl Client {
     /// The application could not say where this attempt goes, or with which credentials: no server's fault.
     pub fn handle_credentials_failed(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
-        self.attempt_failed(now, attempt, RetryCause::Credentials, true);
+        if !self.single_closed(now, attempt, None) {
+            self.attempt_failed(now, attempt, RetryCause::Credentials, true);
+        }
     }
 
     /// The connection of this attempt stands.
     pub fn handle_open(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
+        self.single_opened(now, attempt);
         let deadline = now + self.config.connect_timeout;
         let Some(opening) = self.attempt_mut(attempt).filter(|it| it.stage == Stage::Dialing) else {
             return;
@@ -518,7 +531,8 @@ impl Client {
     /// [`asks_whether_final`](Self::asks_whether_final).
     pub fn handle_closed(&mut self, now: Instant, attempt: AttemptId, code: u16, reconnect: bool) {
         self.notice(now);
-        if self.old.take_if(|old| old.link.attempt == attempt).is_some() {
+        let is_old = self.old.take_if(|old| old.link.attempt == attempt).is_some();
+        if is_old || self.single_closed(now, attempt, Some(code)) {
             return;
         }
         if let Some(&mut Attempt { stage, overstays, .. }) = self.attempt_mut(attempt) {
@@ -680,6 +694,7 @@ impl Client {
         let second = self.second.map_or(Instant::NEVER, |second| second.deadline);
         let at = phase
             .min(second)
+            .min(self.singles_due())
             .min(or_never(self.seeds.deadline()))
             .min(or_never(self.seeds.company_at()));
         Some(at).filter(|&at| at < Instant::NEVER)
@@ -762,6 +777,9 @@ impl Client {
         }
         if let Some(second) = self.second.filter(|second| now >= second.deadline) {
             self.give_up(now, second);
+            return true;
+        }
+        if self.serve_singles(now, assessment) {
             return true;
         }
         match self.phase {

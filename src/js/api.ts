@@ -1,3 +1,4 @@
+export type { BalancedConnection, WebSocketClass } from "./class.js";
 export { type ErrorCode, EvenkeelError } from "./errors.js";
 export type {
   BalancedWebSocketEventMap,
@@ -21,7 +22,7 @@ export type {
   ServerList,
   ServerStatus,
 } from "./list.js";
-export type { BalancedWebSocketOptions, HeartbeatOptions, SelectorOptions } from "./options.js";
+export type { BalancedWebSocketOptions, HeartbeatOptions, SelectorOptions, WebSocketClassOptions } from "./options.js";
 export type { Message, Overflow } from "./queue.js";
 export type { Circumstances, FailureKind, Moment, Selector } from "./selector.js";
 export type { ListDocument, SeedFunction, Source } from "./source.js";

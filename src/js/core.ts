@@ -34,6 +34,8 @@ export interface Settings {
   affinity?: string | undefined;
   opinions?: Opinions;
   randomSeed?: number | undefined;
+  /** It keeps list and memory for connections that are chosen once, and has none of its own. */
+  keeps?: boolean;
 }
 
 /** A list as it was kept from an earlier visit, so many milliseconds ago. */
@@ -91,11 +93,33 @@ export interface Face {
   emit(type: string, detail: object): void;
 }
 
+/** What a socket asks of a driver. */
+export type Drives = Pick<
+  Driver,
+  | "start"
+  | "close"
+  | "reconnect"
+  | "migrate"
+  | "refresh"
+  | "update"
+  | "answered"
+  | "unanswered"
+  | "dropped"
+  | "state"
+  | "servers"
+  | "snapshot"
+  | "free"
+>;
+
+/** What a socket needs to be driven. */
+export interface Driven<D extends Drives = Drives> {
+  Driver: new (face: Face, settings: Settings) => D;
+}
+
 /** What is there once the wasm is. */
-export interface Parts {
-  Driver: new (face: Face, settings: Settings) => Driver;
+export interface Parts extends Driven<Driver> {
   Core: WasmClass;
 }
 
-/** How an entry gets them. */
+/** How an entry gets it. */
 export type Load = () => Promise<Parts>;

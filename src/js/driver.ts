@@ -23,6 +23,7 @@ export interface Wasm {
   heard(attempt: number, at: number): void;
   asks(attempt: number): boolean;
   closed(now: number, attempt: number, code: number, reconnect: boolean): void;
+  want(now: number, affinity?: string): number;
   poll(now: number): Float64Array | undefined;
   timeout(): number;
   state(): number;
@@ -57,6 +58,7 @@ const RECONNECT = 7;
 const MIGRATE = 8;
 const REFRESH = 9;
 const NOT_ASKED = 13;
+const LEAVE = 14;
 const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12 };
 
 // States, as far as they matter here.
@@ -76,7 +78,7 @@ const ANY = -1;
 const LONGEST_TIMER = 2_147_483_647;
 
 /** How a connection ends that is given up without a closing handshake. */
-const ABNORMAL: Closure = { code: 1006, reason: "", wasClean: false, errored: true, final: false };
+export const ABNORMAL: Closure = { code: 1006, reason: "", wasClean: false, errored: true, final: false };
 
 /** The seed of a core's draws, where none is given: from the platform's cryptographic source. */
 export function randomSeed(): number {
@@ -90,8 +92,15 @@ export const isSecurePage = (): boolean => !!globalThis.origin?.startsWith("http
 /** Hears nothing: where sockets are emitters (`ws`), an error that nobody listens to is thrown. */
 const deaf = (): void => {};
 
+/** Of this socket nothing is heard any more. */
+export function letGo(socket: WebSocket): void {
+  socket.onopen = socket.onmessage = socket.onclose = null;
+  socket.onerror = deaf;
+  endSocket(socket);
+}
+
 /** A socket of the application's may throw; its end is then waited for, or not, as if it had not. */
-function endSocket(socket: WebSocket, ...farewell: [code?: number, reason?: string]): void {
+export function endSocket(socket: WebSocket, ...farewell: [code?: number, reason?: string]): void {
   try {
     socket.close(...farewell);
   } catch {
@@ -118,7 +127,17 @@ interface Asked {
   abort: AbortController;
 }
 
-/** One connection that chooses its own server, from its start to its end. */
+/** A connection that is chosen once, as the driver sees it that chooses for it. */
+export interface Wanted {
+  attempt: number;
+  /** Where its clients meet, if that is another key's place than the configured one. */
+  affinity: string | undefined;
+  chosen(server: Server): void;
+  abandon(): void;
+  over(): void;
+}
+
+/** One connection that chooses its own server, from its start to its end; or the list and the memory of any number that are chosen once. */
 export class Driver {
   readonly #Wasm: WasmClass;
   readonly #core: Wasm;
@@ -128,6 +147,9 @@ export class Driver {
   readonly #clock = new Clock();
   readonly #links = new Map<number, Link>();
   readonly #requests = new Map<number, Asked>();
+  /** Connections that are chosen once. */
+  readonly #wanted = new Map<number, Wanted>();
+  readonly #keeps: boolean;
   #unwatch: (() => void) | undefined;
   /** How an attempt or (`present`) the connection ended, until the application has been told. */
   #closing: { attempt: number; closure: Closure; present?: boolean } | undefined;
@@ -150,6 +172,7 @@ export class Driver {
     this.#Wasm = Wasm;
     this.#face = face;
     this.#bases = bases;
+    this.#keeps = !!settings.keeps;
     this.#core = new Wasm(
       settings.randomSeed ?? randomSeed(),
       settings.seeds,
@@ -198,7 +221,39 @@ export class Driver {
 
   start(): void {
     this.#unwatch = watchPage((news) => this.#hear(news));
-    this.#tell(START);
+    if (this.#keeps) this.#pump();
+    else this.#tell(START);
+  }
+
+  /** A connection that is chosen once, by this one's list and memory. */
+  want(wanted: Wanted): void {
+    wanted.attempt = this.#core.want(this.#clock.now(), wanted.affinity);
+    this.#wanted.set(wanted.attempt, wanted);
+    this.#pump();
+  }
+
+  /** What became of it. */
+  dialed(attempt: number): void {
+    this.#tell(DIALED, attempt);
+  }
+
+  undialed(attempt: number): void {
+    this.#tell(NO_CREDENTIALS, attempt);
+  }
+
+  opened(attempt: number): void {
+    this.#tell(OPENED, attempt);
+  }
+
+  leave(attempt: number): void {
+    const now = this.#clock.now();
+    this.#core.tell(now, LEAVE, attempt);
+    this.#pump(now);
+  }
+
+  ended(attempt: number, code: number): void {
+    this.#core.closed(this.#clock.now(), attempt, code, false);
+    this.#pump();
   }
 
   /** Closes for good; the arguments are those of `WebSocket.close()`, checked. */
@@ -417,6 +472,12 @@ export class Driver {
   }
 
   #lost(attempt: number, [final, move]: number[]): void {
+    const wanted = this.#wanted.get(attempt);
+    if (wanted) {
+      this.#wanted.delete(attempt);
+      wanted.over();
+      return;
+    }
     const moved = this.#view.moves[move as number];
     let closure = ABNORMAL;
     if (moved) {
@@ -440,6 +501,11 @@ export class Driver {
     const decision = this.#view.decision(this.#clock.now(), numbers, true);
     const { server } = decision;
     this.#face.emit("decision", decision);
+    const wanted = this.#wanted.get(attempt);
+    if (wanted) {
+      wanted.chosen(server);
+      return;
+    }
     // A listener may have closed.
     if (this.#core.state() >= CLOSING) return;
     const link: Link = { attempt, server, errored: true, heard: 0, told: 0 };
@@ -537,11 +603,8 @@ export class Driver {
   #abandon(attempt: number): void {
     const socket = this.#links.get(attempt)?.socket;
     this.#linksChanged = this.#links.delete(attempt) || this.#linksChanged;
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.onerror = deaf;
-      endSocket(socket);
-    }
+    if (socket) letGo(socket);
+    this.#wanted.get(attempt)?.abandon();
   }
 
   /** Takes in a list, and tells of it if it is in force now. */

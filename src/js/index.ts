@@ -1,5 +1,6 @@
+import { makeClass, type WebSocketClass } from "./class.js";
 import { load } from "./load.js";
-import type { BalancedWebSocketOptions, SelectorOptions } from "./options.js";
+import type { BalancedWebSocketOptions, SelectorOptions, WebSocketClassOptions } from "./options.js";
 import { makeSelector, type Selector } from "./selector.js";
 import { Socket } from "./socket.js";
 import type { Source } from "./source.js";
@@ -25,3 +26,7 @@ export class BalancedWebSocket extends Socket {
 
 /** The decision alone, for Node, tests and other transports. */
 export const createSelector = (options?: SelectorOptions): Promise<Selector> => makeSelector(inlined, options);
+
+/** A `WebSocket` class for libraries that do their own reconnecting: each instance chooses a server once, and really closes. */
+export const createWebSocketClass = (seed: Source, options?: WebSocketClassOptions): WebSocketClass =>
+  makeClass(inlined, seed, options);

@@ -151,6 +151,39 @@ export interface BalancedWebSocketOptions {
   log?: ((kind: string, detail: Event | EvenkeelError) => void) | undefined;
 }
 
+/** What of a socket's options a class has as well. */
+const SHARED = [
+  "seedTimeout",
+  "request",
+  "parse",
+  "cache",
+  "fallback",
+  "allow",
+  "rank",
+  "credentialTimeout",
+  "connectTimeout",
+  "minUptime",
+  "closeTimeout",
+  "WebSocket",
+  "fetch",
+  "randomSeed",
+  "log",
+] as const;
+
+/** The options of `createWebSocketClass`: those of `BalancedWebSocket` that one connection has a use for, and two of its own. */
+export interface WebSocketClassOptions extends Pick<BalancedWebSocketOptions, (typeof SHARED)[number]> {
+  /**
+   * Where to connect to a server, for an instance that was made with the URL `requested`. A rejection is one failed attempt, and
+   * no server's fault. Default: scheme, host, port and path of the server's URL, then path and query of the requested one.
+   */
+  url?: ((server: Server, requested: URL) => string | URL | Promise<string | URL>) | undefined;
+  /**
+   * Instances with the same key meet on the same server, also those of other clients: one key for all, or one worked out of the
+   * requested URL, such as the name of a room in its path. Default: each goes where there is room.
+   */
+  affinity?: string | ((requested: URL) => string | undefined) | undefined;
+}
+
 /** The options of `createSelector`. */
 export interface SelectorOptions {
   /** Makes the draws repeatable: an integer, 0 to 2⁵³ − 1. Default: from the platform's cryptographic source. */
@@ -199,6 +232,12 @@ const socketTable: Table<BalancedWebSocketOptions> = {
   randomSeed: [count],
   log: ["function"],
 };
+
+const classTable = {
+  ...Object.fromEntries(SHARED.map((name) => [name, socketTable[name]])),
+  url: ["function"],
+  affinity: ["string or function"],
+} as unknown as Table<WebSocketClassOptions>;
 
 const heartbeatTable: Table<HeartbeatOptions> = {
   message: ["string or object or function"],
@@ -285,3 +324,6 @@ export function socketOptions(given?: BalancedWebSocketOptions | null): SocketOp
 
 /** The options of a selector, checked. */
 export const selectorOptions = (given?: SelectorOptions | null): SelectorOptions => read(given, selectorTable);
+
+/** The options of a class, checked. */
+export const classOptions = (given?: WebSocketClassOptions | null): WebSocketClassOptions => read(given, classTable);

@@ -1,5 +1,6 @@
+import { makeClass, type WebSocketClass } from "./class.js";
 import { load } from "./load.js";
-import type { BalancedWebSocketOptions, SelectorOptions } from "./options.js";
+import type { BalancedWebSocketOptions, SelectorOptions, WebSocketClassOptions } from "./options.js";
 import { makeSelector, type Selector } from "./selector.js";
 import { Socket } from "./socket.js";
 import type { Source } from "./source.js";
@@ -34,3 +35,9 @@ export class BalancedWebSocket extends Socket {
 /** The decision alone, for Node, tests and other transports. */
 export const createSelector = ({ wasm, ...options }: SelectorOptions & WasmOption = {}): Promise<Selector> =>
   makeSelector(from(wasm), options);
+
+/** A `WebSocket` class for libraries that do their own reconnecting: each instance chooses a server once, and really closes. */
+export const createWebSocketClass = (
+  seed: Source,
+  { wasm, ...options }: WebSocketClassOptions & WasmOption = {},
+): WebSocketClass => makeClass(from(wasm), seed, options);

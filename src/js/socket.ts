@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { ListCache } from "./cache.js";
-import type { Answer, Cached, Closure, Face, Load, Parts } from "./core.js";
+import type { Answer, Cached, Closure, Driven, Drives, Face } from "./core.js";
 import type { Driver } from "./driver.js";
 import { asError, EvenkeelError, emptyList, knownError, report } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
@@ -100,7 +100,9 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     }
   }
 
-  readonly #load: Load;
+  readonly #load: () => Promise<Driven>;
+  /** It has no connection of its own: whoever wants its driver gets it here. */
+  readonly #kept: ((driver: Driver) => void) | undefined;
   readonly #plan: Plan;
   readonly #protocols: string[];
   readonly #options: SocketOptions;
@@ -109,7 +111,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   readonly #handlers: Record<string, Handler> = {};
   readonly #abort = (): void => this.close();
 
-  #driver: Driver | undefined;
+  #driver: Drives | undefined;
   /** The state while there is no driver, before it and after it. */
   #early = IDLE;
   /** The last state that listeners were told. */
@@ -145,9 +147,16 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   /** Bytes that will never be sent, which the standard goes on counting. */
   #unsent = 0;
 
-  constructor(load: Load, source: Source, protocols?: string | readonly string[], options?: BalancedWebSocketOptions) {
+  constructor(
+    load: () => Promise<Driven>,
+    source: Source,
+    protocols?: string | readonly string[],
+    options?: BalancedWebSocketOptions,
+    kept?: (driver: Driver) => void,
+  ) {
     super();
     this.#load = load;
+    this.#kept = kept;
     this.#plan = parseSource(source);
     this.#protocols = parseProtocols(protocols);
     this.#options = socketOptions(options);
@@ -158,8 +167,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     const { seeds } = this.#plan;
     const key = cache ?? (seeds.every((seed) => typeof seed === "string") && `evenkeel ${seeds.join(" ")}`);
     if (seeds.length && key !== false) this.#cache = new ListCache(key);
-    if (!WebSocket) throw new EvenkeelError("no-websocket");
-    this.#WebSocket = WebSocket;
+    if (!WebSocket && !kept) throw new EvenkeelError("no-websocket");
+    this.#WebSocket = WebSocket as NonNullable<typeof WebSocket>;
     signal?.addEventListener("abort", this.#abort);
     if (signal?.aborted) this.close();
     else if (autoConnect) this.connect();
@@ -348,7 +357,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     return socket?.readyState === 1 && this.readyState === 1 ? socket : undefined;
   }
 
-  #start({ Driver }: Parts, cached: Cached | undefined): void {
+  #start({ Driver }: Driven, cached: Cached | undefined): void {
     if (this.#early !== CONNECTING) return;
     const { seeds, bases, fixed } = this.#plan;
     const { refreshInterval, url, protocols, prepare, rebalance = !!prepare, rank, hedge, failback } = this.#options;
@@ -367,7 +376,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       fallback: this.#fallback,
       cached,
       refreshInterval: refreshInterval || Infinity,
-      flags: { credentials: !!(url || protocols), prepares: !!prepare, hedge, failback, rebalance },
+      keeps: !!this.#kept,
+      flags: { credentials: !!(url || protocols || this.#kept), prepares: !!prepare, hedge, failback, rebalance },
       opinions: { allows: this.#allows && guarded(this.#allows, false), rank: rank && guarded(rank, NaN) },
     });
     this.#driver = driver;
@@ -375,6 +385,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     for (const tell of early) tell();
     if (this.#state >= CLOSING) return;
     driver.start();
+    this.#kept?.(driver as Driver);
     if (this.#earlyList) {
       try {
         this.update(this.#earlyList);

@@ -165,6 +165,8 @@ impl Core {
     /// | 10 | there is no network |
     /// | 11 | there is one |
     /// | 12 | the page or the machine has slept, or is on another network |
+    /// | 13 | the ping for this connection could not be sent |
+    /// | 14 | the application closes this connection, which was chosen once |
     pub fn tell(&mut self, now: f64, what: u8, attempt: u32) {
         let (now, attempt) = (Instant::from_millis(now), AttemptId(attempt));
         let client = &mut self.client;
@@ -181,8 +183,15 @@ impl Core {
             9 => client.handle_refresh(now),
             10 | 11 => client.handle_network(now, what == 11),
             12 => client.handle_wake(now),
-            _ => client.handle_not_asked(attempt),
+            13 => client.handle_not_asked(attempt),
+            _ => client.handle_leave(now, attempt),
         }
+    }
+
+    /// A connection is wanted that is chosen once: the attempt at it. `affinity`: its own key, if it has one.
+    pub fn want(&mut self, now: f64, affinity: Option<String>) -> u32 {
+        let affinity = affinity.map(|key| Affinity::of(&key));
+        self.client.handle_want(Instant::from_millis(now), affinity).0
     }
 
     /// Something arrived on the connection of this attempt, at this time.

@@ -29,5 +29,6 @@ mod queue;
 mod reference;
 mod seeds;
 mod selector;
+mod singles;
 mod small_fleets;
 mod start;

@@ -7,6 +7,8 @@ import { build } from "esbuild";
 const ENTRIES = {
   evenkeel: { script: "dist/index.js", beside: [] },
   "evenkeel/slim": { script: "dist/slim.js", beside: ["dist/evenkeel.wasm"] },
+  "evenkeel/store": { script: "dist/store.js", beside: [] },
+  "evenkeel/react": { script: "dist/react.js", beside: [] },
 };
 
 const sizes = {};
@@ -22,6 +24,8 @@ async function bundled(script) {
   const { outputFiles } = await build({
     stdin: { contents: `export * from "./${script}";`, resolveDir: "." },
     bundle: true,
+    // Whoever uses the hooks has it already.
+    external: ["react"],
     minify: true,
     format: "esm",
     platform: "browser",

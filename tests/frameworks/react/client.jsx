@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { Chat } from "./Chat.jsx";
+import { Probe } from "./Probe.jsx";
 
 const element = document.querySelector("#app");
 let root;
@@ -20,4 +21,16 @@ window.fixture = {
   },
   update: (props) => root.render(page(props)),
   unmount: () => root.unmount(),
+  probe(props) {
+    root ??= createRoot(element);
+    root.render(<Probe {...props} />);
+  },
+  strictProbe(props) {
+    root ??= createRoot(element);
+    root.render(
+      <StrictMode>
+        <Probe {...props} />
+      </StrictMode>,
+    );
+  },
 };

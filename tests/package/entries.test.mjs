@@ -27,6 +27,7 @@ test("importing it has no effect, in Node as on a server that renders pages", as
     const before = Object.getOwnPropertyNames(globalThis).sort().join();
     await import("evenkeel");
     await import("evenkeel/slim");
+    await import("evenkeel/store");
     const after = Object.getOwnPropertyNames(globalThis).sort().join();
     console.log(before === after);`;
   // Ends by itself: nothing was started that keeps Node running.

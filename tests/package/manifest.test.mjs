@@ -17,7 +17,8 @@ const tool = (path, ...parameters) => run(process.execPath, [join(root, "node_mo
 test("npm pack builds first and packs the product, the licences and nothing of the workshop", async () => {
   const [packed] = JSON.parse(await run("npm", ["pack", "--dry-run", "--json", "--silent"]));
   const files = packed.files.map((file) => file.path);
-  const needed = ["index.js", "index.d.ts", "slim.js", "slim.d.ts", "evenkeel.wasm", "server-list.schema.json"];
+  const entries = ["index", "slim", "store", "react"].flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`]);
+  const needed = [...entries, "evenkeel.wasm", "server-list.schema.json"];
   for (const file of [...needed.map((name) => `dist/${name}`), "LICENSE-MIT", "LICENSE-APACHE", "README.md"]) {
     assert.ok(files.includes(file), `${file} is missing`);
   }

@@ -42,10 +42,14 @@ pub(crate) fn wasm_target() -> Result<()> {
 
 /// The packages of package-lock.json, installed when they are missing or older than the lock.
 pub(crate) fn npm_packages() -> Result<()> {
-    let root = project::root();
+    npm_packages_of(&project::root())
+}
+
+/// The same for a folder with a lock of its own.
+pub(crate) fn npm_packages_of(folder: &Path) -> Result<()> {
     let changed = |path: PathBuf| path.metadata().and_then(|it| it.modified()).ok();
-    let installed = changed(root.join("node_modules").join(".package-lock.json"));
-    let locked = changed(root.join("package-lock.json")).unwrap_or(SystemTime::UNIX_EPOCH);
+    let installed = changed(folder.join("node_modules").join(".package-lock.json"));
+    let locked = changed(folder.join("package-lock.json")).unwrap_or(SystemTime::UNIX_EPOCH);
     if installed.is_some_and(|time| time >= locked) {
         return Ok(());
     }
@@ -54,7 +58,7 @@ pub(crate) fn npm_packages() -> Result<()> {
     let mut command = Command::new(npm);
     command
         .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(&root);
+        .current_dir(folder);
     process::run(command.stdout(Stdio::null()))
 }
 

@@ -21,6 +21,9 @@ use crate::setup;
 const FAULTS: &str = "faults";
 const CHAOS: &str = "chaos";
 
+/// The folder of the tests that have packages of their own: the frameworks, which nothing else needs.
+const FRAMEWORKS: &str = "tests/frameworks";
+
 /// The environment variable that names the program that draws schedules of faults, for tests.
 const SCHEDULES_VARIABLE: &str = "EVENKEEL_SCHEDULES_PROGRAM";
 
@@ -43,6 +46,8 @@ pub(crate) enum Name {
     Page,
     /// The browser driver in WebKitGTK
     Webkit,
+    /// The store and the hooks in React, Svelte, Vue and Solid
+    Frameworks,
     /// Evenkeel and its peers under the same faults, in both browsers
     Faults,
     /// The same under faults at random, also in WebKitGTK where it can be had
@@ -80,7 +85,7 @@ impl Chaos {
 impl Name {
     /// Does it run only when all suites are asked for?
     fn is_long(self) -> bool {
-        matches!(self, Self::Webkit | Self::Faults | Self::Chaos)
+        matches!(self, Self::Webkit | Self::Frameworks | Self::Faults | Self::Chaos)
     }
 
     /// The commands that run it, everything they need having been built.
@@ -101,6 +106,10 @@ impl Name {
             }
             Self::Page => vec![in_node("tests/page")?],
             Self::Webkit => vec![in_browser(Browser::Webkit)?],
+            Self::Frameworks => {
+                setup::npm_packages_of(&project::root().join(FRAMEWORKS))?;
+                vec![in_node(FRAMEWORKS)?]
+            }
             Self::Faults => vec![with_table(FAULTS)?],
             Self::Chaos => {
                 let mut command = with_table(CHAOS)?;
@@ -229,7 +238,7 @@ struct Outcome {
 /// Runs one suite, keeps its output in target/suites, and prints one line about it.
 fn run_one(name: Name, chaos: &Chaos) -> Result<Outcome> {
     let title = title(name);
-    print!("{title:<10}");
+    print!("{title:<11}");
     std::io::stdout().flush()?;
     let start = Instant::now();
     let log = project::scratch("suites")?.join(format!("{title}.log"));

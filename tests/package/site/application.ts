@@ -1,5 +1,7 @@
 import { BalancedWebSocket, createSelector, EvenkeelError } from "evenkeel";
+import { useBalancedWebSocket, useSocketEvent, useSocketState } from "evenkeel/react";
 import { BalancedWebSocket as Slim } from "evenkeel/slim";
+import { observe, type SocketSnapshot } from "evenkeel/store";
 
 const socket = new BalancedWebSocket(["https://a.example/servers", "https://b.example/servers"], "chat.v1", {
   connectTimeout: 5_000,
@@ -24,6 +26,21 @@ try {
 } catch (error) {
   if (error instanceof EvenkeelError) console.log(error.code.length, error.remedy.length);
 }
+
+const snapshot: SocketSnapshot = observe(null).getSnapshot();
+console.log(snapshot.state.length, snapshot.servers.length);
+const leave: () => void = observe(socket).subscribe(({ retry }) => console.log((retry?.at ?? 0) + 1));
+leave();
+export function component(): number {
+  const made: Slim | null = useBalancedWebSocket(() => new Slim("https://a.example/servers"), ["a"]);
+  useSocketEvent(made, "close", ({ moved }: { moved: boolean }) => moved);
+  const delay: number = useSocketState(made, ({ retry }) => retry?.delay ?? 0);
+  return useSocketState(socket).readyState + delay;
+}
+// @ts-expect-error: a kind of event that there is not
+useSocketEvent(socket, "closed", () => {});
+// @ts-expect-error: a snapshot never changes
+observe(socket).getSnapshot().state = "open";
 
 // @ts-expect-error: an option that does not exist
 new BalancedWebSocket("https://a.example/servers", [], { timeout: 1 });

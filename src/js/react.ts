@@ -12,7 +12,8 @@ const useEarlyEffect = typeof document === "undefined" ? useEffect : useLayoutEf
 
 /**
  * Makes a socket when the component is mounted, closes it when it is unmounted, and changes it for another one when one of
- * `dependencies` is another. Null before that, and on a server.
+ * `dependencies` is another (the rule `react-hooks/exhaustive-deps` can check them, by its option `additionalHooks`). Null
+ * before that, and on a server.
  */
 export function useBalancedWebSocket<S extends { close(): void }>(
   make: () => S,

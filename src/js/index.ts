@@ -19,7 +19,7 @@ const inlined = () => load(inlinedWasm);
 
 /** A WebSocket that chooses its own server, and comes back. */
 export class BalancedWebSocket extends Socket {
-  constructor(source: Source, protocols?: string | readonly string[], options?: BalancedWebSocketOptions) {
+  constructor(source: Source, protocols: string | readonly string[] = [], options?: BalancedWebSocketOptions) {
     super(inlined, source, protocols, options);
   }
 }

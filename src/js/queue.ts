@@ -18,10 +18,13 @@ export interface QueueLimits {
 export function toMessage(data: unknown): [message: Message, bytes: number] {
   // By tag: data from another realm (a frame, jsdom) is of another class.
   const tag = Object.prototype.toString.call(data);
-  const copy = ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
-    : tag === "[object ArrayBuffer]" && (data as ArrayBuffer).slice(0);
-  if (copy) return [copy, copy.byteLength];
+  if (ArrayBuffer.isView(data) || tag === "[object ArrayBuffer]") {
+    const { buffer = data, byteOffset = 0, byteLength } = data as ArrayBufferView & ArrayBuffer;
+    // Of one that has been transferred nothing is left; one of shared memory is a TypeError.
+    const end = byteOffset + byteLength;
+    const copy = byteLength ? ArrayBuffer.prototype.slice.call(buffer, byteOffset, end) : new ArrayBuffer(0);
+    return [copy, byteLength];
+  }
   if (/ (Blob|File)]/.test(tag)) return [data as Blob, (data as Blob).size];
   const text = `${data}`;
   return [text, utf8Length(text)];

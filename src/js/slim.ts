@@ -25,7 +25,7 @@ const from = (wasm: WasmOption["wasm"]) => () => load(() => wasm ?? new URL("./e
 export class BalancedWebSocket extends Socket {
   constructor(
     source: Source,
-    protocols?: string | readonly string[],
+    protocols: string | readonly string[] = [],
     { wasm, ...options }: BalancedWebSocketOptions & WasmOption = {},
   ) {
     super(from(wasm), source, protocols, options);

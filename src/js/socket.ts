@@ -88,13 +88,20 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   declare readonly CLOSED: 3;
 
   static {
-    for (const target of [Socket, Socket.prototype]) {
+    const define = Object.defineProperty;
+    const { prototype } = Socket;
+    // As the platform's classes are: what there is shows in `for … in`, and says that it is a WebSocket.
+    for (const name of Object.getOwnPropertyNames(prototype)) {
+      if (name !== "constructor") define(prototype, name, { enumerable: true });
+    }
+    define(prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });
+    for (const target of [Socket, prototype]) {
       ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].forEach((name, value) => {
-        Object.defineProperty(target, name, { value, enumerable: true });
+        define(target, name, { value, enumerable: true });
       });
     }
     if (Symbol.dispose) {
-      Socket.prototype[Symbol.dispose] = function (): void {
+      prototype[Symbol.dispose] = function (): void {
         this.close();
       };
     }
@@ -144,6 +151,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   #extensions = "";
   #server: Server | null = null;
   #binaryType: BinaryType = "blob";
+  /** How an attempt or a connection ended that its own listeners closed: the end that follows is told with it. */
+  #ending: Partial<Closure> | undefined;
   /** Bytes that will never be sent, which the standard goes on counting. */
   #unsent = 0;
 
@@ -157,8 +166,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     super();
     this.#load = load;
     this.#kept = kept;
-    this.#plan = parseSource(source);
     this.#protocols = parseProtocols(protocols);
+    this.#plan = parseSource(source);
     this.#options = socketOptions(options);
     this.#queue = new Queue(this.#options);
     const { autoConnect, signal, allow, cache, fallback, WebSocket = globalThis.WebSocket } = this.#options;
@@ -203,9 +212,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   }
 
   set binaryType(type: BinaryType) {
-    if (type !== "blob" && type !== "arraybuffer") return;
-    this.#binaryType = type;
-    if (this.#live) this.#live.binaryType = type;
+    const live = this.#live;
+    // Whatever it is, it is a text first.
+    const name = `${type}` as const;
+    if (name !== "blob" && name !== "arraybuffer") return;
+    this.#binaryType = name;
+    if (live) live.binaryType = name;
   }
 
   get onopen(): ((this: WebSocket, event: Event) => unknown) | null {
@@ -333,15 +345,17 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     }
   }
 
-  close(code?: number, reason?: string): void {
+  // Both are optional, so that `close.length` is 0.
+  close(code: number | undefined = undefined, reason?: string): void {
+    const ended = this.#state >= CLOSING;
     const checked = parseClose(code, reason);
-    if (this.#state >= CLOSING) return;
+    if (ended) return;
     if (this.#driver) {
       this.#driver.close(...checked);
     } else {
       this.#early = CLOSING;
       // As the standard has it for a connection that does not stand: an error, and none of it before we return.
-      queueMicrotask(() => this.#fail());
+      setTimeout(() => this.#fail());
     }
     this.#changed();
     this.#dropQueue();
@@ -554,7 +568,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
   }
 
   /** The end of a connection or of an attempt; of the socket, where it is final. */
-  #end({ errored, final, moved = false, error, ...closing }: Closure): void {
+  #end(closure: Closure): void {
+    const { errored, final, moved = false, error, ...closing } = { ...closure, ...this.#ending };
     const live = this.#live;
     const handedOver = this.#handedOver;
     this.#live = undefined;
@@ -570,6 +585,11 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
       this.#dropQueue();
     }
     if (errored) this.#fire(makeEvent("error", error ? { error } : undefined));
+    if (!final && !moved && this.#state >= CLOSING) {
+      this.#ending = { ...closing, errored: false };
+      this.#handedOver = handedOver;
+      return;
+    }
     this.#fire(makeCloseEvent(closing, { moved, handedOver }));
     if (!moved) this.#server = null;
   }

@@ -8,8 +8,9 @@ export function parseUrl(text: string | URL): URL {
   } catch {
     // No URL at all; reported below with the others.
   }
-  // What the browser refuses later, for every attempt: fragments in WebSocket URLs, credentials in fetched ones.
-  const bad = !url || (/^wss?:$/.test(url.protocol) ? url.hash : url.username || url.password);
+  // What the browser refuses later, for every attempt: fragments in WebSocket URLs (also empty ones, which only the whole
+  // of it shows), credentials in fetched ones.
+  const bad = !url || (/^wss?:$/.test(url.protocol) ? url.href.includes("#") : url.username || url.password);
   if (!url || bad || !/^(http|ws)s?:$/.test(url.protocol)) {
     const why = url?.username || url?.password ? "has credentials" : "is invalid";
     // Nobody's password belongs into a message.
@@ -23,18 +24,20 @@ export const baseUrl = (): string => globalThis.document?.baseURI ?? globalThis.
 
 /** The second argument as a list, checked as the standard does: tokens, none of them twice in any case. */
 export function parseProtocols(protocols: string | readonly string[] = []): string[] {
-  // A string is a sequence as well, of its letters; an object that is none (options in the wrong place) is a text.
-  if (`${protocols}` === "[object Object]")
-    throw syntax("The second argument is for subprotocols, the third for options");
+  // A string is a sequence as well, of its letters; an object that is none is a text.
   const list =
     typeof protocols === "object" && protocols !== null && Symbol.iterator in protocols
-      ? Array.from(protocols, String)
+      ? Array.from(protocols, (protocol) => `${protocol}`)
       : [`${protocols}`];
   const seen = new Set<string>();
   for (const protocol of list) {
     const lower = protocol.toLowerCase();
     if (!/^[!#$%&'*+\-.^`|~\w]+$/.test(protocol) || seen.has(lower)) {
-      throw syntax(`The subprotocol '${protocol}' is invalid or repeated`);
+      throw syntax(
+        protocol === "[object Object]"
+          ? "The second argument is for subprotocols, the third for options"
+          : `The subprotocol '${protocol}' is invalid or repeated`,
+      );
     }
     seen.add(lower);
   }
@@ -46,11 +49,13 @@ export const utf8Length = (text: string): number => new TextEncoder().encode(tex
 
 /** The arguments of `close()`, converted and checked as the standard does. */
 export function parseClose(code: unknown, reason: unknown): [number | undefined, string] {
-  const number = code === undefined ? code : Math.round(Number(code));
+  // Halves are rounded to even integers; a BigInt or a Symbol is a TypeError.
+  const exact = code === undefined ? code : +(code as number);
+  const number = exact && Math.round(exact) - +(exact % 2 === 0.5);
+  const text = reason === undefined ? "" : `${reason}`;
   if (number !== undefined && number !== 1000 && !(number >= 3000 && number <= 4999)) {
     throw new DOMException(`The close code must be 1000 or 3000 to 4999, not ${code}`, "InvalidAccessError");
   }
-  const text = reason === undefined ? "" : `${reason}`;
   if (utf8Length(text) > 123) throw syntax("The close reason is over 123 bytes");
   return [number, text];
 }

@@ -12,7 +12,7 @@ import { required } from "./environment.mjs";
 import { Display, driverService } from "./webkit.mjs";
 
 /** The browsers that every test of a page runs in. */
-export const BROWSERS = ["chromium", "firefox"];
+export const BROWSERS = process.env.EVENKEEL_BROWSER ? [process.env.EVENKEEL_BROWSER] : ["chromium", "firefox"];
 
 /** The longest that a script in a page may take, in ms. */
 const SCRIPT_TIMEOUT = 60_000;

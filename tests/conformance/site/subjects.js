@@ -1,0 +1,8 @@
+// Who is compared: classes that are constructed with a URL and subprotocols. The browser's own is what the others are held to.
+
+import { BalancedWebSocket } from "/evenkeel/index.js";
+
+export const subjects = {
+  WebSocket,
+  BalancedWebSocket,
+};

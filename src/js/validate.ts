@@ -22,25 +22,22 @@ export function parseUrl(text: string | URL): URL {
 /** What relative URLs of the application resolve against: "" outside of pages and workers. */
 export const baseUrl = (): string => globalThis.document?.baseURI ?? globalThis.location?.href ?? "";
 
-/** The second argument as a list, checked as the standard does: tokens, none of them twice in any case. */
+/** The second argument as a list, checked as the standard does: tokens, none of them twice. */
 export function parseProtocols(protocols: string | readonly string[] = []): string[] {
   // A string is a sequence as well, of its letters; an object that is none is a text.
   const list =
     typeof protocols === "object" && protocols !== null && Symbol.iterator in protocols
       ? Array.from(protocols, (protocol) => `${protocol}`)
       : [`${protocols}`];
-  const seen = new Set<string>();
-  for (const protocol of list) {
-    const lower = protocol.toLowerCase();
-    if (!/^[!#$%&'*+\-.^`|~\w]+$/.test(protocol) || seen.has(lower)) {
+  list.forEach((protocol, index) => {
+    if (!/^[!#$%&'*+\-.^`|~\w]+$/.test(protocol) || list.indexOf(protocol) < index) {
       throw syntax(
         protocol === "[object Object]"
           ? "The second argument is for subprotocols, the third for options"
           : `The subprotocol '${protocol}' is invalid or repeated`,
       );
     }
-    seen.add(lower);
-  }
+  });
   return list;
 }
 

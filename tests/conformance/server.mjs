@@ -33,7 +33,8 @@ const STEPS = {
     parts.forEach((part, index) => void socket.send(part, { fin: index === parts.length - 1 }));
   },
   /** So many bytes in one message. */
-  large: ({ socket }, kind, length) => socket.send(kind === "text" ? "x".repeat(length) : new Uint8Array(length).fill(7)),
+  large: ({ socket }, kind, length) =>
+    socket.send(kind === "text" ? "x".repeat(length) : new Uint8Array(length).fill(7)),
   ping: ({ socket }) => socket.ping(),
   pause: (_, ms) => pause(ms),
   close: ({ socket }, ...farewell) => socket.close(...farewell),
@@ -111,7 +112,11 @@ function accept(request, stream, head, { key, protocol, deflate = false, mute, d
       socket.on("close", (code, reason) => resolve({ code, reason: reason.toString(), messages }));
     });
     const offered = request.headers["sec-websocket-protocol"];
-    if (key) seen.set(key, ended.then((end) => ({ ...end, offered: offered ?? null })));
+    if (key)
+      seen.set(
+        key,
+        ended.then((end) => ({ ...end, offered: offered ?? null })),
+      );
     for (const [step, ...rest] of steps) await STEPS[step]({ socket, stream }, ...rest);
   });
 }

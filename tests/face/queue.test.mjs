@@ -34,6 +34,18 @@ test("binary data is sent as it was when it was given", () => {
   assert.deepEqual(new Uint8Array(copy), new Uint8Array(2));
 });
 
+test("of what has been transferred nothing is sent, and what threads share is refused", () => {
+  const buffer = new ArrayBuffer(2);
+  const view = new Uint8Array(buffer);
+  structuredClone(buffer, { transfer: [buffer] });
+  for (const data of [buffer, view]) {
+    const [message, bytes] = toMessage(data);
+    assert.deepEqual([message.byteLength, bytes], [0, 0]);
+  }
+  assert.throws(() => toMessage(new Uint8Array(new SharedArrayBuffer(2))), TypeError);
+  assert.deepEqual(toMessage(new SharedArrayBuffer(2)), ["[object SharedArrayBuffer]", 26]);
+});
+
 test("messages come out in the order they went in, and their bytes are counted", () => {
   const waiting = queue();
   assert.deepEqual(push(waiting, "a", "bb", ""), []);

@@ -4,6 +4,9 @@ import { test } from "node:test";
 import { Socket } from "../../dist/socket.js";
 import { OPEN, reports, rig, running, SERVER, settled, stub, throwing } from "./rig.mjs";
 
+/** The end of a socket. */
+const closed = (socket) => new Promise((resolve) => socket.addEventListener("close", resolve));
+
 test("class and instance have the standard's constants, and nobody can change them", () => {
   const { socket } = rig();
   ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].forEach((name, value) => {
@@ -17,6 +20,18 @@ test("class and instance have the standard's constants, and nobody can change th
     }
     assert.equal(socket[name], value);
   });
+});
+
+test("it looks like the platform's: tagged as a WebSocket, its members there for all to see", () => {
+  const { socket } = rig();
+  assert.equal(String(socket), "[object WebSocket]");
+  const members = [];
+  for (const name in socket) members.push(name);
+  for (const name of ["url", "readyState", "onmessage", "send", "close", "state", "servers", "migrate"]) {
+    assert.ok(members.includes(name), name);
+  }
+  assert.ok(!members.includes("constructor"));
+  assert.deepEqual([Object.keys(socket), socket.send.length, socket.close.length], [[], 1, 0]);
 });
 
 test("without a WebSocket the constructor says so", (t) => {
@@ -124,8 +139,9 @@ test("close() while the wasm is loading ends as the standard's, in a later task"
   socket.send("never");
   socket.close(1000, "bye");
   socket.close();
-  assert.deepEqual([socket.readyState, socket.state, heard], [2, "closing", ["closing", "drop"]]);
-  await settled();
+  await Promise.resolve();
+  assert.deepEqual([socket.readyState, socket.state, heard], [2, "closing", ["closing", "drop"]], "in a later task");
+  await closed(socket);
   assert.deepEqual(heard, ["closing", "drop", "closed", "error", "close"]);
   assert.deepEqual(closing, [1006, "", false, 3]);
   assert.ok(aborted.aborted);
@@ -134,7 +150,7 @@ test("close() while the wasm is loading ends as the standard's, in a later task"
 test("a driver that comes after close() is not made", async () => {
   const made = rig();
   made.socket.close();
-  await settled();
+  await closed(made.socket);
   assert.equal(made.face, undefined);
   assert.equal(made.socket.state, "closed");
 });
@@ -193,10 +209,24 @@ test("a bad close() is refused in every state, and changes nothing", async () =>
   assert.throws(() => socket.close(1001), { name: "InvalidAccessError" });
 });
 
+test("close() by a listener of a failed attempt ends in one close, that of the attempt", async () => {
+  const made = await running();
+  made.open();
+  made.socket.onerror = () => made.socket.close();
+  const closes = [];
+  made.socket.onclose = ({ code, reason, handedOver }) =>
+    closes.push([code, reason, handedOver, made.socket.readyState]);
+  made.end({ code: 1011, reason: "broken", errored: true });
+  assert.deepEqual(closes, [], "it is not over yet");
+  made.end({ errored: true, final: true });
+  assert.deepEqual(closes, [[1011, "broken", 0, 3]]);
+  assert.deepEqual(made.heard, ["open", "open", "reconnecting", "error", "closing", "closed", "close"]);
+});
+
 test("an abortion closes for good, before and after construction", async () => {
   const before = rig({ signal: AbortSignal.abort() });
   assert.equal(before.socket.readyState, 2);
-  await settled();
+  await closed(before.socket);
   assert.deepEqual(before.heard, ["closed", "error", "close"]);
 
   const aborter = new AbortController();
@@ -323,8 +353,13 @@ test("messages are new events with data and origin", async () => {
 test("binaryType is set on this connection and the next, and takes only what the standard has", async () => {
   const made = await running({ names: ["p", "q"] });
   assert.equal(made.socket.binaryType, "blob");
-  made.socket.binaryType = "nodebuffer";
-  assert.equal(made.socket.binaryType, "blob");
+  for (const given of ["nodebuffer", "", null, new String("ArrayBuffer")]) {
+    made.socket.binaryType = given;
+    assert.equal(made.socket.binaryType, "blob");
+  }
+  made.socket.binaryType = new String("arraybuffer");
+  assert.equal(made.socket.binaryType, "arraybuffer");
+  made.socket.binaryType = "blob";
   const first = made.open();
   assert.deepEqual(first.protocols, ["p", "q"]);
   made.socket.binaryType = "arraybuffer";

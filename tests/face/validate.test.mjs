@@ -27,13 +27,34 @@ test("options in the place of subprotocols, and passwords in URLs, are told of a
   );
 });
 
-test("a repeated subprotocol is a SyntaxError, whatever its case", () => {
+test("a repeated subprotocol is a SyntaxError; in another case it is another one, as for every browser", () => {
   assert.throws(() => parseProtocols(["echo", "echo"]), syntaxError);
-  assert.throws(() => parseProtocols(["echo", "eCho"]), syntaxError);
+  assert.deepEqual(parseProtocols(["echo", "eCho"]), ["echo", "eCho"]);
+});
+
+test("what cannot be a text is a TypeError, and what an iterable throws is thrown", () => {
+  const fault = new RangeError("mine");
+  const throwing = () => {
+    throw fault;
+  };
+  for (const given of [Symbol("a"), [Symbol("a")], Object.create(null)]) {
+    assert.throws(() => parseProtocols(given), TypeError);
+  }
+  for (const given of [{ [Symbol.iterator]: throwing }, [{ toString: throwing }]]) {
+    assert.throws(() => parseProtocols(given), fault);
+  }
 });
 
 test("a URL that could never be connected to or fetched is a SyntaxError", () => {
-  for (const bad of ["ws://foo bar/", "ftp://a/", "mailto:a@b.example", "/servers", "ws://a/#b", "https://me:it@a/"]) {
+  for (const bad of [
+    "ws://foo bar/",
+    "ftp://a/",
+    "mailto:a@b.example",
+    "/servers",
+    "ws://a/#b",
+    "ws://a/#",
+    "https://me:it@a/",
+  ]) {
     assert.throws(() => parseUrl(bad), syntaxError, bad);
   }
   assert.equal(parseUrl("WS://A.example:80").href, "ws://a.example/");
@@ -47,6 +68,19 @@ test("close codes other than 1000 and 3000 to 4999 are an InvalidAccessError", (
   for (const good of [1000, 3000, 4999]) assert.deepEqual(parseClose(good), [good, ""]);
   assert.deepEqual(parseClose("3001", "why"), [3001, "why"]);
   assert.deepEqual(parseClose(undefined, undefined), [undefined, ""]);
+  for (const [half, even] of [
+    [999.5, 1000],
+    [1000.5, 1000],
+    [3000.5, 3000],
+    [3001.5, 3002],
+  ]) {
+    assert.deepEqual(parseClose(half), [even, ""], String(half));
+  }
+  assert.throws(() => parseClose(4999.5), invalidAccessError);
+});
+
+test("both arguments of close() are converted before either is checked", () => {
+  for (const bad of [[1000n], [Symbol("a")], [1, Symbol("a")]]) assert.throws(() => parseClose(...bad), TypeError);
 });
 
 test("a close reason may have 123 bytes, not characters", () => {

@@ -11,7 +11,7 @@ import firefox from "selenium-webdriver/firefox.js";
 import { required } from "./environment.mjs";
 import { Display, driverService } from "./webkit.mjs";
 
-/** The browsers that every test of a page runs in. */
+/** The browsers that every test of a page runs in: the one that EVENKEEL_BROWSER names, else those of every change. */
 export const BROWSERS = process.env.EVENKEEL_BROWSER ? [process.env.EVENKEEL_BROWSER] : ["chromium", "firefox"];
 
 /** The longest that a script in a page may take, in ms. */

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::project;
 
+/// The environment variable that names the browser that tests are to run in.
+pub(crate) const VARIABLE: &str = "EVENKEEL_BROWSER";
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Browser {
     Chromium,
@@ -19,11 +22,11 @@ pub(crate) enum Browser {
 impl Browser {
     /// The one that EVENKEEL_BROWSER names; else Chromium, unless only Firefox's driver is given.
     pub(crate) fn from_environment() -> Result<Self> {
-        match env::var("EVENKEEL_BROWSER").as_deref() {
+        match env::var(VARIABLE).as_deref() {
             Ok("chromium") => Ok(Self::Chromium),
             Ok("firefox") => Ok(Self::Firefox),
             Ok("webkit") => Ok(Self::Webkit),
-            Ok(other) => bail!("EVENKEEL_BROWSER is {other:?}: set it to chromium, firefox or webkit"),
+            Ok(other) => bail!("{VARIABLE} is {other:?}: set it to chromium, firefox or webkit"),
             Err(_) => {
                 let given = |name| env::var_os(name).is_some();
                 let firefox = given("GECKODRIVER") && !given("CHROMEDRIVER");

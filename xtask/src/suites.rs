@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use crate::browser::Browser;
+use crate::browser::{self, Browser};
 use crate::bundle;
 use crate::fleet;
 use crate::process::Group;
@@ -40,11 +40,13 @@ pub(crate) enum Name {
     Firefox,
     /// The packed package, installed and used by pages and by Node
     Package,
+    /// The browsers' own WebSocket and ours, case by case
+    Conformance,
     /// The driver in both browsers, on a platform in our hands, against what the core did natively
     Schedules,
     /// The demo page in both browsers
     Page,
-    /// The browser driver in WebKitGTK
+    /// The browser driver, the packed package and the conformance in WebKitGTK
     Webkit,
     /// The store and the hooks in React, Svelte, Vue and Solid
     Frameworks,
@@ -99,13 +101,20 @@ impl Name {
             Self::Chromium => vec![in_browser(Browser::Chromium)?],
             Self::Firefox => vec![in_browser(Browser::Firefox)?],
             Self::Package => vec![in_node("tests/package")?],
+            Self::Conformance => vec![in_node("tests/conformance")?],
             Self::Schedules => {
                 let mut command = in_node("tests/schedules")?;
                 command.env(SCHEDULES_VARIABLE, schedules_program()?);
                 vec![command]
             }
             Self::Page => vec![in_node("tests/page")?],
-            Self::Webkit => vec![in_browser(Browser::Webkit)?],
+            Self::Webkit => {
+                let pages = ["tests/package", "tests/conformance"].map(in_webkit);
+                [in_browser(Browser::Webkit)]
+                    .into_iter()
+                    .chain(pages)
+                    .collect::<Result<_>>()?
+            }
             Self::Frameworks => {
                 setup::npm_packages_of(&project::root().join(FRAMEWORKS))?;
                 vec![in_node(FRAMEWORKS)?]
@@ -148,7 +157,7 @@ fn in_browser(browser: Browser) -> Result<Command> {
     bundle::build()?;
     let mut command = native("evenkeel");
     command.args(["--target", "wasm32-unknown-unknown", "--test", "web*"]);
-    command.env("EVENKEEL_BROWSER", browser.name());
+    command.env(browser::VARIABLE, browser.name());
     command.env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
     Ok(command)
 }
@@ -166,6 +175,15 @@ fn in_node(folder: &str) -> Result<Command> {
     let mut command = project::node(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
     command.args(files);
     told_of_the_machine(command)
+}
+
+/// The tests of a folder, in WebKitGTK in place of the other browsers.
+fn in_webkit(folder: &str) -> Result<Command> {
+    let webkit = setup::browser(Browser::Webkit)?;
+    let mut command = in_node(folder)?;
+    command.env(webkit.browser.driver_variable(), webkit.driver);
+    command.env(browser::VARIABLE, webkit.browser.name());
+    Ok(command)
 }
 
 /// The program that draws schedules and records how clients fare, built as Cargo builds it for its tests.

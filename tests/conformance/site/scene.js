@@ -58,10 +58,7 @@ export class Scene {
 
   /** The next event of this kind. */
   next(socket, kind) {
-    return within(
-      `${kind} event`,
-      new Promise((resolve) => socket.addEventListener(kind, resolve, { once: true })),
-    );
+    return within(`${kind} event`, new Promise((resolve) => socket.addEventListener(kind, resolve, { once: true })));
   }
 
   /** The data of so many messages, as `described` has them. */

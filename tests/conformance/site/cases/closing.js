@@ -7,7 +7,7 @@ const closedWith = (scene, all) =>
   outcomes(
     Object.fromEntries(
       Object.entries(all).map(([name, given]) => {
-        const socket = scene.make(scene.url({ hang: true }));
+        const socket = scene.make(scene.url());
         return [name, () => [socket.close(...given), socket.readyState].join(" ")];
       }),
     ),
@@ -50,9 +50,9 @@ export const closing = {
       "a text": ["3001"],
       "a text that is no number": ["now"],
       2999.5: [2999.5],
-      "3000.5": [3000.5],
+      3000.5: [3000.5],
       4999.5: [4999.5],
-      "999.5": [999.5],
+      999.5: [999.5],
       1000.4: [1000.4],
       1000.5: [1000.5],
       true: [true],
@@ -81,7 +81,10 @@ export const closing = {
     }),
 
   "arguments of close() are converted before they are checked": (scene) =>
-    closedWith(scene, { "a bad code and a Symbol": [1, Symbol("a")], "a bad code and a long reason": [1, "x".repeat(124)] }),
+    closedWith(scene, {
+      "a bad code and a Symbol": [1, Symbol("a")],
+      "a bad code and a long reason": [1, "x".repeat(124)],
+    }),
 
   "what close() refuses is refused by a DOMException": (scene) => {
     const socket = scene.make(scene.url());
@@ -114,7 +117,7 @@ export const closing = {
   },
 
   "close() while connecting": async (scene) => {
-    const socket = scene.make(scene.url({ hang: true }));
+    const socket = scene.make(scene.url());
     const record = scene.record(socket);
     const returned = outcome(() => socket.close(3001, "never mind"));
     const states = [socket.readyState];
@@ -132,7 +135,7 @@ export const closing = {
   },
 
   "close() while connecting: its events come in a later task": async (scene) => {
-    const socket = scene.make(scene.url({ hang: true }));
+    const socket = scene.make(scene.url());
     const log = [];
     for (const kind of ["error", "close"]) socket.addEventListener(kind, () => log.push(kind));
     const closed = scene.next(socket, "close");
@@ -172,7 +175,16 @@ export const closing = {
   "close() in each listener": async (scene) => {
     const facts = {};
     for (const kind of ["open", "message", "close"]) {
-      const socket = scene.make(scene.url({ steps: [["text", "a"], ["text", "b"], ["pause", 50], ["close", 1000]] }));
+      const socket = scene.make(
+        scene.url({
+          steps: [
+            ["text", "a"],
+            ["text", "b"],
+            ["pause", 50],
+            ["close", 1000],
+          ],
+        }),
+      );
       const record = scene.record(socket);
       socket.addEventListener(kind, () => socket.close(3001));
       const { "the events": events, readyState, "code, reason, wasClean": farewell } = await scene.life(record);
@@ -193,7 +205,14 @@ export const closing = {
   },
 
   "what arrives after close() is not told": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", "a"], ["text", "b"]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", "a"],
+          ["text", "b"],
+        ],
+      }),
+    );
     const record = scene.record(socket);
     await scene.next(socket, "open");
     // Both are there before the next task begins.
@@ -235,7 +254,17 @@ export const closing = {
   },
 
   "the server closes in the same breath as it sends": async (scene) => {
-    const record = scene.record(scene.make(scene.url({ steps: [["text", "a"], ["text", "b"], ["close", 1000]] })));
+    const record = scene.record(
+      scene.make(
+        scene.url({
+          steps: [
+            ["text", "a"],
+            ["text", "b"],
+            ["close", 1000],
+          ],
+        }),
+      ),
+    );
     return { ...(await scene.life(record)), messages: record.messages };
   },
 };

@@ -148,7 +148,9 @@ export const construction = {
     }),
 
   "an iterable that is no string: it need not be one": (scene) =>
-    offered(scene, { "without a prototype": Object.assign(Object.create(null), { [Symbol.iterator]: () => ["a"].values() }) }),
+    offered(scene, {
+      "without a prototype": Object.assign(Object.create(null), { [Symbol.iterator]: () => ["a"].values() }),
+    }),
 
   "arguments are converted before they are checked": (scene) =>
     constructed(scene, { "a bad URL and a Symbol": ["ws://a b/", Symbol("a")] }),

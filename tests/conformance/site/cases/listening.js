@@ -6,7 +6,14 @@ const KINDS = ["open", "message", "error", "close"];
 
 /** What is logged when the first message arrives. */
 async function logged(scene, prepare) {
-  const socket = scene.make(scene.url({ steps: [["pause", 20], ["text", "a"]] }));
+  const socket = scene.make(
+    scene.url({
+      steps: [
+        ["pause", 20],
+        ["text", "a"],
+      ],
+    }),
+  );
   const log = [];
   prepare(socket, (name) => () => log.push(name));
   const heard = scene.next(socket, "message");
@@ -135,7 +142,15 @@ export const listening = {
   },
 
   "an object with handleEvent is a listener": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", "a"], ["pause", 20], ["text", "b"]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", "a"],
+          ["pause", 20],
+          ["text", "b"],
+        ],
+      }),
+    );
     const log = [];
     const listener = {
       handleEvent(event) {
@@ -173,7 +188,14 @@ export const listening = {
     }),
 
   "a listener for once": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", "a"], ["text", "b"]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", "a"],
+          ["text", "b"],
+        ],
+      }),
+    );
     const log = [];
     socket.addEventListener("message", ({ data }) => log.push(data), { once: true });
     await scene.hear(socket, 2);
@@ -181,7 +203,15 @@ export const listening = {
   },
 
   "a listener with a signal": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", "a"], ["pause", 20], ["text", "b"]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", "a"],
+          ["pause", 20],
+          ["text", "b"],
+        ],
+      }),
+    );
     const log = [];
     const abort = new AbortController();
     socket.addEventListener("message", ({ data }) => log.push(data), { signal: abort.signal });
@@ -216,7 +246,15 @@ export const listening = {
     }),
 
   "a listener that throws is reported, and the others are called": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", "a"], ["pause", 20], ["text", "b"]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", "a"],
+          ["pause", 20],
+          ["text", "b"],
+        ],
+      }),
+    );
     const log = [];
     const reported = await uncaught(async () => {
       socket.addEventListener("message", thrower("of a listener"));

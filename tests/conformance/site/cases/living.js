@@ -62,7 +62,14 @@ export const living = {
   },
 
   "microtasks run between two messages": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", "1"], ["text", "2"]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", "1"],
+          ["text", "2"],
+        ],
+      }),
+    );
     const log = [];
     const heard = scene.hear(socket, 2);
     socket.addEventListener("message", ({ data }) => {
@@ -107,7 +114,7 @@ export const living = {
     const socket = await scene.open({ steps });
     await scene.next(socket, "close");
     const again = new Promise((resolve) => socket.addEventListener("open", () => resolve("another one opens")));
-    return { then: await Promise.race([again, later(3_000).then(() => "nothing")]) };
+    return { afterwards: await Promise.race([again, later(3_000).then(() => "nothing")]) };
   },
 
   "after the server has said that all is done": async (scene) => {
@@ -118,6 +125,6 @@ export const living = {
         socket.addEventListener(kind, () => resolve(kind));
       }
     });
-    return { then: await Promise.race([heard, later(500).then(() => "nothing")]), readyState: socket.readyState };
+    return { afterwards: await Promise.race([heard, later(500).then(() => "nothing")]), readyState: socket.readyState };
   },
 };

@@ -2,6 +2,8 @@
 
 import { described, outcome } from "../scene.js";
 
+const MIB = 1024 * 1024;
+
 /** The classes of the data of as many binary messages as there are values, each received under one of them. */
 async function receivedUnder(scene, all) {
   const socket = await scene.open();
@@ -57,7 +59,17 @@ export const receiving = {
   },
 
   "binaryType changed between messages, by the first one's listener": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["binary", [1]], ["pause", 50], ["binary", [2]], ["pause", 50], ["binary", [3]]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["binary", [1]],
+          ["pause", 50],
+          ["binary", [2]],
+          ["pause", 50],
+          ["binary", [3]],
+        ],
+      }),
+    );
     const heard = scene.hear(socket, 3);
     socket.addEventListener("message", () => {
       socket.binaryType = socket.binaryType === "blob" ? "arraybuffer" : "blob";
@@ -79,13 +91,25 @@ export const receiving = {
   },
 
   "messages in parts, cut within a character": async (scene) => {
-    const steps = [["raw", [0x01, 0x01, 0xc3]], ["raw", [0x89, 0x00]], ["raw", [0x80, 0x01, 0xa9]]];
+    const steps = [
+      ["raw", [0x01, 0x01, 0xc3]],
+      ["raw", [0x89, 0x00]],
+      ["raw", [0x80, 0x01, 0xa9]],
+    ];
     const socket = scene.make(scene.url({ steps }));
     return { heard: await scene.hear(socket, 1) };
   },
 
   "empty messages": async (scene) => {
-    const socket = scene.make(scene.url({ steps: [["text", ""], ["binary", []], ["fragments", ["", ""]]] }));
+    const socket = scene.make(
+      scene.url({
+        steps: [
+          ["text", ""],
+          ["binary", []],
+          ["fragments", ["", ""]],
+        ],
+      }),
+    );
     return { heard: await scene.hear(socket, 3) };
   },
 
@@ -94,10 +118,12 @@ export const receiving = {
     return { heard: await scene.hear(socket, 2) };
   },
 
-  "16 MiB": async (scene) => {
-    const size = 16 * 1024 * 1024;
+  "large messages": async (scene) => {
     const facts = {};
-    for (const kind of ["text", "binary"]) {
+    for (const [kind, size] of [
+      ["text", 16 * MIB],
+      ["binary", MIB],
+    ]) {
       const socket = scene.make(scene.url({ steps: [["large", kind, size]] }));
       const { data } = await scene.next(socket, "message");
       facts[kind] = await described(data);

@@ -86,7 +86,10 @@ export const shape = {
     const standard = [...MEMBERS, ...CONSTANTS, "addEventListener", "removeEventListener", "dispatchEvent"];
     const found = new Set();
     for (const name in scene.make(scene.url())) found.add(name);
-    return { instance: standard.filter((name) => found.has(name)), class: CONSTANTS.filter((name) => name in scene.Socket) };
+    return {
+      instance: standard.filter((name) => found.has(name)),
+      class: CONSTANTS.filter((name) => name in scene.Socket),
+    };
   },
 
   "its own enumerable properties": (scene) => {
@@ -95,7 +98,9 @@ export const shape = {
       keys: Object.keys(socket),
       JSON: JSON.stringify(socket),
       spread: Object.keys({ ...socket }),
-      "of the class": Object.keys(Object.getPrototypeOf(scene.Socket) === EventTarget ? scene.Socket : Object.getPrototypeOf(scene.Socket)),
+      "of the class": Object.keys(
+        Object.getPrototypeOf(scene.Socket) === EventTarget ? scene.Socket : Object.getPrototypeOf(scene.Socket),
+      ),
     };
   },
 

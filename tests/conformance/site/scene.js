@@ -1,7 +1,7 @@
 // Where a case is played: sockets of one class, the server they talk to, and records of what they say.
 
 /** The longest that a case waits for anything, in ms. */
-const PATIENCE = 30_000;
+const PATIENCE = 20_000;
 
 /** The kinds of event that a `WebSocket` has. */
 const KINDS = ["open", "message", "error", "close"];

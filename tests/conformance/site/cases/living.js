@@ -114,7 +114,7 @@ export const living = {
     const socket = await scene.open({ steps });
     await scene.next(socket, "close");
     const again = new Promise((resolve) => socket.addEventListener("open", () => resolve("another one opens")));
-    return { afterwards: await Promise.race([again, later(3_000).then(() => "nothing")]) };
+    return { afterwards: await Promise.race([again, later(2_000).then(() => "nothing")]) };
   },
 
   "after the server has said that all is done": async (scene) => {
@@ -125,6 +125,6 @@ export const living = {
         socket.addEventListener(kind, () => resolve(kind));
       }
     });
-    return { afterwards: await Promise.race([heard, later(500).then(() => "nothing")]), readyState: socket.readyState };
+    return { afterwards: await Promise.race([heard, later(300).then(() => "nothing")]), readyState: socket.readyState };
   },
 };

@@ -1,7 +1,7 @@
 // The package as its users have it: packed by npm and installed into a folder of its own.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,14 +21,17 @@ export async function run(program, parameters, folder = root) {
   }
 }
 
+/** Packs what dist/ holds now into a folder, and gives the tarball's path. */
+export async function pack(folder) {
+  const options = ["--json", "--silent", "--ignore-scripts", "--pack-destination", folder];
+  const [{ filename }] = JSON.parse(await run("npm", ["pack", ...options]));
+  return join(folder, filename);
+}
+
 /** Packs what dist/ holds now and installs it. `{ folder, tarball, remove() }` */
 export async function install() {
   const folder = await mkdtemp(join(tmpdir(), "evenkeel-package-"));
-  await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", folder]);
-  const tarball = join(
-    folder,
-    (await readdir(folder)).find((name) => name.endsWith(".tgz")),
-  );
+  const tarball = await pack(folder);
   await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--offline", tarball], folder);
   return { folder, tarball, remove: () => rm(folder, { recursive: true, force: true }) };

@@ -20,6 +20,7 @@ use crate::setup;
 /// The folders of target/ that suites leave their tables in.
 const FAULTS: &str = "faults";
 const CHAOS: &str = "chaos";
+const TOOLS: &str = "tools-matrix";
 
 /// The folder of the tests that have packages of their own: the frameworks, which nothing else needs.
 const FRAMEWORKS: &str = "tests/frameworks";
@@ -50,6 +51,8 @@ pub(crate) enum Name {
     Webkit,
     /// The store and the hooks in React, Svelte, Vue and Solid
     Frameworks,
+    /// The packed package, built by the tools that applications are built with, and in several versions of Node
+    Tools,
     /// Evenkeel and its peers under the same faults, in both browsers
     Faults,
     /// The same under faults at random, also in WebKitGTK where it can be had
@@ -87,7 +90,10 @@ impl Chaos {
 impl Name {
     /// Does it run only when all suites are asked for?
     fn is_long(self) -> bool {
-        matches!(self, Self::Webkit | Self::Frameworks | Self::Faults | Self::Chaos)
+        matches!(
+            self,
+            Self::Webkit | Self::Tools | Self::Frameworks | Self::Faults | Self::Chaos
+        )
     }
 
     /// The commands that run it, everything they need having been built.
@@ -119,9 +125,10 @@ impl Name {
                 setup::npm_packages_of(&project::root().join(FRAMEWORKS))?;
                 vec![in_node(FRAMEWORKS)?]
             }
-            Self::Faults => vec![with_table(FAULTS)?],
+            Self::Tools => vec![with_table("tests/tools", TOOLS)?],
+            Self::Faults => vec![in_broken_networks(FAULTS)?],
             Self::Chaos => {
-                let mut command = with_table(CHAOS)?;
+                let mut command = in_broken_networks(CHAOS)?;
                 command.envs(chaos.variables());
                 match setup::browser(Browser::Webkit) {
                     Ok(webkit) => {
@@ -139,6 +146,7 @@ impl Name {
         let folder = match self {
             Self::Faults => FAULTS,
             Self::Chaos => CHAOS,
+            Self::Tools => TOOLS,
             _ => return None,
         };
         let file = project::root().join("target").join(folder).join("table.md");
@@ -192,12 +200,17 @@ fn schedules_program() -> Result<PathBuf> {
     project::build_artifact("build", &package, "evenkeel-schedules", "")
 }
 
-/// The tests of a folder that break networks and leave a table in the folder of target/ of the same name.
-fn with_table(name: &str) -> Result<Command> {
-    setup::network_tools();
+/// The tests of a folder that leave a table in this folder of target/.
+fn with_table(folder: &str, scratch: &str) -> Result<Command> {
     // Only what is measured now is to be in the table.
-    fs::remove_dir_all(project::scratch(name)?)?;
-    in_node(&format!("tests/{name}"))
+    fs::remove_dir_all(project::scratch(scratch)?)?;
+    in_node(folder)
+}
+
+/// Those that break networks. Their table is in the folder of target/ of the same name.
+fn in_broken_networks(name: &str) -> Result<Command> {
+    setup::network_tools();
+    with_table(&format!("tests/{name}"), name)
 }
 
 /// A command that is told where the browsers and the fleet's program are.

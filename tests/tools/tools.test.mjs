@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { BROWSERS, launch } from "../support/browser.mjs";
 import { startFleets } from "../support/fleet.mjs";
+import { FLEET } from "./fleet.mjs";
 import { POLICIES } from "./html.mjs";
 import { recorded } from "./matrix.mjs";
 import { prepare, versionOf } from "./project.mjs";
@@ -17,9 +18,6 @@ import vite from "./tools/vite.mjs";
 import webpack from "./tools/webpack.mjs";
 
 const TOOLS = [vite, webpack, esbuild, rollup, rolldown, parcel, next, importMap].flat();
-
-/** Lists are made often and deaths are noticed soon, so that tests wait for the client only. */
-const FLEET = { refresh: 100, detection: 300, servers: [{ count: 3 }] };
 
 let fleets;
 const browsers = new Map();

@@ -1,5 +1,6 @@
 import type { Driver, WasmClass } from "./driver.js";
 import type { Server } from "./list.js";
+import type * as Platform from "./platform.js";
 import type { Arrival, Opinions } from "./view.js";
 
 /** What the driver needs to know before it starts; times in milliseconds. */
@@ -43,7 +44,7 @@ export type Cached = Arrival & { ago: number };
 
 /** A seed's answer: the list as plain data, and the response it came in, if it came in one. */
 export interface Answer {
-  response: Response | undefined;
+  response: Platform.Response | undefined;
   document: unknown;
 }
 
@@ -71,22 +72,22 @@ export interface Credentials {
 /** What the driver asks of the face. None of it throws, except `dial`. */
 export interface Face {
   /** Asks a seed; the driver is told the outcome, once, in a later task. */
-  ask(seed: number, request: number, signal: AbortSignal): void;
+  ask(seed: number, request: number, signal: Platform.AbortSignal): void;
   /** Asks the application, if it wants to be asked. */
   credentials: ((server: Server) => Promise<Credentials>) | undefined;
   /** This is where the way leads now. */
   chose(url: string, server: Server): void;
   /** `beside`: there is a connection or an attempt that goes on meanwhile. */
-  dial(url: string, protocols: string[] | undefined, server: Server, beside: boolean): WebSocket;
-  prepare(socket: WebSocket, server: Server): Promise<unknown>;
-  verdict(event: CloseEvent, final: boolean): boolean;
+  dial(url: string, protocols: string[] | undefined, server: Server, beside: boolean): Platform.WebSocket;
+  prepare(socket: Platform.WebSocket, server: Server): Promise<unknown>;
+  verdict(event: Platform.CloseEvent, final: boolean): boolean;
   changed(): void;
-  opened(socket: WebSocket, server: Server): void;
-  migrated(socket: WebSocket, server: Server, reason: string): void;
+  opened(socket: Platform.WebSocket, server: Server): void;
+  migrated(socket: Platform.WebSocket, server: Server, reason: string): void;
   /** Something arrived, on the connection or on one that it has replaced. */
-  message(event: MessageEvent): void;
+  message(event: Platform.MessageEvent): void;
   /** Sends the application's ping. False if it could not. */
-  beat(socket: WebSocket): boolean;
+  beat(socket: Platform.WebSocket): boolean;
   closed(closure: Closure): void;
   /** A list from a seed is in force. */
   remember(list: Arrival): void;

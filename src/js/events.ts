@@ -1,5 +1,6 @@
 import type { EvenkeelError } from "./errors.js";
 import type { Decision, DroppedEntry, ListSummary, Server } from "./list.js";
+import type * as Platform from "./platform.js";
 import type { Message } from "./queue.js";
 
 /** What a socket is doing. */
@@ -18,18 +19,18 @@ export const states = [
 ] as const;
 
 /** `error`: an attempt failed, or the socket cannot work here at all. */
-export interface SocketErrorEvent extends Event {
+export interface SocketErrorEvent extends Platform.Event {
   /** What is known beyond the fact: pages learn nothing of why an attempt failed. */
   readonly error?: EvenkeelError;
 }
 
 /** `statechange`: `state` is another one. */
-export interface StateChangeEvent extends Event {
+export interface StateChangeEvent extends Platform.Event {
   readonly state: SocketState;
 }
 
 /** `list`: a list came into force. */
-export interface ListEvent extends Event, ListSummary {
+export interface ListEvent extends Platform.Event, ListSummary {
   /** As the list has it. */
   readonly version?: string;
   /** How old the counts were when the list was made, in seconds; null where it does not say. */
@@ -42,7 +43,7 @@ export interface ListEvent extends Event, ListSummary {
 }
 
 /** `close`: a connection or an attempt has ended. */
-export interface SocketCloseEvent extends CloseEvent {
+export interface SocketCloseEvent extends Platform.CloseEvent {
   /** It was left for another one, which stands already: `open` follows at once. `reason` says why. */
   readonly moved: boolean;
   /**
@@ -53,7 +54,7 @@ export interface SocketCloseEvent extends CloseEvent {
 }
 
 /** `migrate`: the connection is another one, prepared as the one before was. */
-export interface MigrateEvent extends Event {
+export interface MigrateEvent extends Platform.Event {
   readonly from: Server;
   readonly to: Server;
   /**
@@ -67,10 +68,10 @@ export interface MigrateEvent extends Event {
 }
 
 /** `decision`: a server was chosen. */
-export interface DecisionEvent extends Event, Decision {}
+export interface DecisionEvent extends Platform.Event, Decision {}
 
 /** `retry`: there is something to wait for. */
-export interface RetryEvent extends Event {
+export interface RetryEvent extends Platform.Event {
   /** Milliseconds until then. */
   readonly delay: number;
   readonly cause: string;
@@ -85,15 +86,15 @@ export interface RetryEvent extends Event {
 }
 
 /** `drop`: these messages will not be sent. */
-export interface DropEvent extends Event {
+export interface DropEvent extends Platform.Event {
   readonly messages: readonly Message[];
   readonly reason: "overflow" | "closed";
 }
 
 /** The events of a socket, by kind. */
 export interface BalancedWebSocketEventMap {
-  open: Event;
-  message: MessageEvent;
+  open: Platform.Event;
+  message: Platform.MessageEvent;
   error: SocketErrorEvent;
   close: SocketCloseEvent;
   statechange: StateChangeEvent;
@@ -105,11 +106,11 @@ export interface BalancedWebSocketEventMap {
 }
 
 /** An event with fields of its own. */
-export const makeEvent = (type: string, fields?: object): Event => Object.assign(new Event(type), fields);
+export const makeEvent = (type: string, fields?: object): Platform.Event => Object.assign(new Event(type), fields);
 
 /** A `CloseEvent`, or where the platform has none (Node before 23) an event that looks like one. */
 export const makeCloseEvent = (
   init: { code: number; reason: string; wasClean: boolean },
   more: { moved: boolean; handedOver: number },
-): Event =>
+): Platform.Event =>
   Object.assign(typeof CloseEvent === "function" ? new CloseEvent("close", init) : makeEvent("close", init), more);

@@ -1,10 +1,11 @@
 import { EvenkeelError } from "./errors.js";
 import type { Server, ServerEntry } from "./list.js";
+import type * as Platform from "./platform.js";
 import type { Overflow } from "./queue.js";
 import type { ListDocument } from "./source.js";
 
 /** What may be sent by a WebSocket. */
-export type Sendable = string | BufferSource | Blob;
+export type Sendable = Platform.Sendable;
 
 /** A ping of the application's own: what browsers send and answer by themselves, pages never see. */
 export interface HeartbeatOptions {
@@ -32,12 +33,12 @@ export interface BalancedWebSocketOptions {
    * What the seed is asked with, on top of a plain GET with `cache: "no-cache"`, or a function giving that for each
    * request (a rejection is a failed request). Its `signal` is not used. Default: nothing.
    */
-  request?: RequestInit | ((seed: string) => RequestInit | Promise<RequestInit>) | undefined;
+  request?: Platform.RequestInit | ((seed: string) => Platform.RequestInit | Promise<Platform.RequestInit>) | undefined;
   /**
    * Reads a list in another format: the text of an answer, and the answer, to what `server-list.schema.json` describes.
    * Default: `JSON.parse`.
    */
-  parse?: ((body: string, response: Response) => ListDocument | Promise<ListDocument>) | undefined;
+  parse?: ((body: string, response: Platform.Response) => ListDocument | Promise<ListDocument>) | undefined;
   /**
    * How often the list is fetched while connected, ± 20 %; false: never. Default: 60,000: often enough to leave a draining
    * server, or to come home, within a minute or two; a hundred requests a second for each 6,000 clients.
@@ -49,12 +50,12 @@ export interface BalancedWebSocketOptions {
    */
   cache?: string | false | undefined;
   /** `ws:` or `wss:` URLs to use as long as no list can be had at all. Default: none. */
-  fallback?: string | URL | readonly (string | URL)[] | undefined;
+  fallback?: string | Platform.URL | readonly (string | Platform.URL)[] | undefined;
   /**
    * Where a list may send the client, and a seed redirect it: hosts, with or without port, or a function of the URL.
    * Default: anywhere.
    */
-  allow?: readonly string[] | ((url: URL) => boolean) | undefined;
+  allow?: readonly string[] | ((url: Platform.URL) => boolean) | undefined;
   /**
    * What the application thinks of a server (its region, its version): a number that replaces `priority`, or null to leave
    * it out. Called for each entry of each list, but not for `fallback`. Default: the list's priorities.
@@ -69,7 +70,7 @@ export interface BalancedWebSocketOptions {
    * Where to connect to a server, with a token in it for instance: called for every attempt. A rejection is one failed
    * attempt, and no server's fault. Default: the server's own URL.
    */
-  url?: ((server: Server) => string | URL | Promise<string | URL>) | undefined;
+  url?: ((server: Server) => string | Platform.URL | Promise<string | Platform.URL>) | undefined;
   /** With which subprotocols, likewise. Default: the second argument of the constructor. */
   protocols?: ((server: Server) => string | readonly string[] | Promise<string | readonly string[]>) | undefined;
   /** How long `url` and `protocols` may take. Default: 10,000, as for a connection. */
@@ -79,7 +80,7 @@ export interface BalancedWebSocketOptions {
    * gets the browser's own socket, and alone hears what arrives meanwhile. It has `connectTimeout` for that; a rejection is a
    * failed attempt. With it, a move from server to server fires `migrate` in place of `close` and `open`. Default: none.
    */
-  prepare?: ((socket: WebSocket, server: Server) => unknown) | undefined;
+  prepare?: ((socket: Platform.WebSocket, server: Server) => unknown) | undefined;
   /**
    * Give a first attempt that has not opened after 2 s company by a second one, to another server, and keep the first to
    * open? Default: false, since each costs a server a handshake.
@@ -123,7 +124,7 @@ export interface BalancedWebSocketOptions {
    * ones who gave it up (`connectTimeout`, `reconnect()`).
    * Default, also where this returns undefined or throws: yes, but for codes that say no other will fare better.
    */
-  shouldReconnect?: ((event: CloseEvent) => boolean | undefined) | undefined;
+  shouldReconnect?: ((event: Platform.CloseEvent) => boolean | undefined) | undefined;
   /** How many messages may wait for a connection. Default: 1,000. 0: none, every `send` overflows. */
   queueMessages?: number | undefined;
   /** How many bytes may wait for a connection. Default: 1,048,576, that is 1 MiB. */
@@ -137,18 +138,18 @@ export interface BalancedWebSocketOptions {
   /** Start at once? Default: true. With false, `connect()` starts. */
   autoConnect?: boolean | undefined;
   /** Its abortion closes the socket for good. */
-  signal?: AbortSignal | undefined;
+  signal?: Platform.AbortSignal | undefined;
   /** Default: the platform's `WebSocket`. */
-  WebSocket?: (new (url: string, protocols?: string[]) => WebSocket) | undefined;
+  WebSocket?: (new (url: string, protocols?: string[]) => Platform.AnyWebSocket) | undefined;
   /** Default: the platform's `fetch`. */
-  fetch?: typeof fetch | undefined;
+  fetch?: Platform.Fetch | undefined;
   /** Makes the draws repeatable: an integer, 0 to 2⁵³ − 1. Default: from the platform's cryptographic source. */
   randomSeed?: number | undefined;
   /**
    * Called with everything that happens but messages: the kind of event with the event before it is dispatched, and
    * the code of a failed request with its error. Default: nothing is logged.
    */
-  log?: ((kind: string, detail: Event | EvenkeelError) => void) | undefined;
+  log?: ((kind: string, detail: Platform.Event | EvenkeelError) => void) | undefined;
 }
 
 /** What of a socket's options a class has as well. */
@@ -189,7 +190,7 @@ export interface SelectorOptions {
   /** Makes the draws repeatable: an integer, 0 to 2⁵³ − 1. Default: from the platform's cryptographic source. */
   randomSeed?: number | undefined;
   /** What relative URLs of a list resolve against. Default: the page's or worker's own URL, if there is one. */
-  base?: string | URL | undefined;
+  base?: string | Platform.URL | undefined;
 }
 
 const milliseconds = "number from 1 to 2147483647";

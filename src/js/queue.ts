@@ -1,8 +1,9 @@
 import { EvenkeelError } from "./errors.js";
+import type * as Platform from "./platform.js";
 import { utf8Length } from "./validate.js";
 
 /** A message as it is queued and as a `drop` event has it: binary data is a copy, as it was when it was sent. */
-export type Message = string | Blob | ArrayBuffer;
+export type Message = string | Platform.Blob | ArrayBuffer;
 
 /** What `send` does when the queue is full. */
 export type Overflow = "throw" | "drop-oldest" | "drop-newest";

@@ -1,6 +1,7 @@
 import { makeClass, type WebSocketClass } from "./class.js";
 import { load } from "./load.js";
 import type { BalancedWebSocketOptions, SelectorOptions, WebSocketClassOptions } from "./options.js";
+import type * as Platform from "./platform.js";
 import { makeSelector, type Selector } from "./selector.js";
 import { Socket } from "./socket.js";
 import type { Source } from "./source.js";
@@ -8,7 +9,13 @@ import type { Source } from "./source.js";
 export * from "./api.js";
 
 /** Where the `.wasm` is. */
-export type WasmSource = string | URL | Response | BufferSource | WebAssembly.Module;
+export type WasmSource =
+  | string
+  | Platform.URL
+  | Platform.Response
+  | ArrayBuffer
+  | ArrayBufferView
+  | Platform.WebAssemblyModule;
 
 /** What this entry's options have on top. */
 export interface WasmOption {

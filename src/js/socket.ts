@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
 import { ListCache } from "./cache.js";
 import type { Answer, Cached, Closure, Driven, Drives, Face } from "./core.js";
 import type { Driver } from "./driver.js";
@@ -6,6 +7,7 @@ import { asError, EvenkeelError, emptyList, knownError, report } from "./errors.
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
 import type { DroppedEntry, Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
+import type * as Platform from "./platform.js";
 import { type Message, Queue, toMessage } from "./queue.js";
 import {
   ask,
@@ -51,33 +53,25 @@ interface Handler extends EventListenerObject {
 }
 
 /** What the socket inherits, typed by the kinds of event that it has. */
-export interface SocketTarget extends EventTarget {
+export interface SocketTarget extends Platform.EventTarget {
   /** Closes the socket, at the end of a `using` block; there where the platform has the symbol. */
   [Symbol.dispose](): void;
   addEventListener<K extends keyof BalancedWebSocketEventMap>(
     type: K,
     listener: (this: this, event: BalancedWebSocketEventMap[K]) => unknown,
-    options?: boolean | AddEventListenerOptions,
+    options?: Platform.AddListenerOptions,
   ): void;
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
+  addEventListener(type: string, listener: Platform.Listener, options?: Platform.AddListenerOptions): void;
   removeEventListener<K extends keyof BalancedWebSocketEventMap>(
     type: K,
     listener: (this: this, event: BalancedWebSocketEventMap[K]) => unknown,
-    options?: boolean | EventListenerOptions,
+    options?: Platform.RemoveListenerOptions,
   ): void;
-  removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
+  removeEventListener(type: string, listener: Platform.Listener, options?: Platform.RemoveListenerOptions): void;
 }
 
 /** What both entries' `BalancedWebSocket` is: the entry adds how the wasm is had. */
-export class Socket extends (EventTarget as new () => SocketTarget) implements WebSocket {
+export class Socket extends (EventTarget as new () => SocketTarget) implements Platform.WebSocket {
   declare static readonly CONNECTING: 0;
   declare static readonly OPEN: 1;
   declare static readonly CLOSING: 2;
@@ -207,11 +201,11 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     return this.#queue.bytes + (this.#live?.bufferedAmount ?? 0) + before + this.#unsent;
   }
 
-  get binaryType(): BinaryType {
+  get binaryType(): Platform.BinaryType {
     return this.#binaryType;
   }
 
-  set binaryType(type: BinaryType) {
+  set binaryType(type: Platform.BinaryType) {
     const live = this.#live;
     // Whatever it is, it is a text first.
     const name = `${type}` as const;
@@ -220,7 +214,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     if (live) live.binaryType = name;
   }
 
-  get onopen(): ((this: WebSocket, event: Event) => unknown) | null {
+  get onopen(): ((this: Platform.WebSocket, event: Platform.Event) => unknown) | null {
     return this.#handler("open");
   }
 
@@ -228,7 +222,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     this.#handle("open", callback);
   }
 
-  get onmessage(): ((this: WebSocket, event: MessageEvent) => unknown) | null {
+  get onmessage(): ((this: Platform.WebSocket, event: Platform.MessageEvent) => unknown) | null {
     return this.#handler("message");
   }
 
@@ -236,7 +230,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     this.#handle("message", callback);
   }
 
-  get onerror(): ((this: WebSocket, event: Event) => unknown) | null {
+  get onerror(): ((this: Platform.WebSocket, event: Platform.Event) => unknown) | null {
     return this.#handler("error");
   }
 
@@ -244,7 +238,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     this.#handle("error", callback);
   }
 
-  get onclose(): ((this: WebSocket, event: CloseEvent) => unknown) | null {
+  get onclose(): ((this: Platform.WebSocket, event: Platform.CloseEvent) => unknown) | null {
     return this.#handler("close");
   }
 
@@ -328,7 +322,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
     }
   }
 
-  send(data: string | BufferSource | Blob): void {
+  send(data: Sendable): void {
     // biome-ignore lint/complexity/noArguments: an argument that is undefined is sent, one that is missing is not
     if (!arguments.length) throw new TypeError("send() takes a message");
     const socket = this.#open;
@@ -459,7 +453,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements W
         // The choice shows at once, unless there is something that goes on meanwhile.
         if (!beside) this.#choose(url, server);
         try {
-          const socket = new this.#WebSocket(url, protocols);
+          const socket = new this.#WebSocket(url, protocols) as WebSocket;
           socket.binaryType = this.#binaryType;
           return socket;
         } catch (error) {

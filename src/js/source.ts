@@ -2,16 +2,17 @@ import type { Answer } from "./core.js";
 import { type ErrorCode, EvenkeelError } from "./errors.js";
 import type { ServerEntry, ServerList } from "./list.js";
 import type { SocketOptions } from "./options.js";
+import type * as Platform from "./platform.js";
 import { baseUrl, parseUrl } from "./validate.js";
 
 /** A list, or the bare array of its servers. */
 export type ListDocument = ServerList | readonly ServerEntry[];
 
 /** A seed that is a function of the application. */
-export type SeedFunction = (signal: AbortSignal) => ListDocument | Promise<ListDocument>;
+export type SeedFunction = (signal: Platform.AbortSignal) => ListDocument | Promise<ListDocument>;
 
 /** Where the servers come from: seed URLs, `ws(s):` URLs, a list, or a function that gives one. */
-export type Source = string | URL | readonly (string | URL)[] | ListDocument | SeedFunction;
+export type Source = string | Platform.URL | readonly (string | Platform.URL)[] | ListDocument | SeedFunction;
 
 /** The first argument, understood: seeds to ask, or a fixed list. */
 export interface Plan {
@@ -33,7 +34,7 @@ const isUrl = (value: unknown): value is string | URL => typeof value === "strin
 export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "null");
 
 /** The option `fallback` as a list, if it is given. */
-export function parseFallback(given: string | URL | readonly (string | URL)[] | undefined): unknown {
+export function parseFallback(given: string | Platform.URL | readonly (string | Platform.URL)[] | undefined): unknown {
   if (given === undefined) return undefined;
   const items: readonly unknown[] = Array.isArray(given) ? given : [given];
   const urls = items.every(isUrl) ? items.map(parseUrl) : [];
@@ -87,8 +88,8 @@ async function textOf(response: Response): Promise<string> {
 export async function ask(
   seed: string | SeedFunction,
   { request, parse, fetch = globalThis.fetch }: SocketOptions,
-  allows: ((url: URL) => boolean) | undefined,
-  signal: AbortSignal,
+  allows: ((url: Platform.URL) => boolean) | undefined,
+  signal: Platform.AbortSignal,
 ): Promise<Answer> {
   let failure: ErrorCode = "seed-failed";
   try {

@@ -1,5 +1,6 @@
 import type { Wasm } from "./driver.js";
 import type { Decision, DroppedEntry, ListSummary, Probability, Server, ServerEntry, ServerStatus } from "./list.js";
+import type * as Platform from "./platform.js";
 
 /** How many numbers the core gives for each server. */
 const COLUMNS = 11;
@@ -13,7 +14,7 @@ const ABSOLUTE = /^wss?:\/\/([a-z][a-z0-9-]*\.)*[a-z][a-z0-9-]*(:[1-9]\d{3})?\/[
 /** What the application has to say about the entries of a list. */
 export interface Opinions {
   /** May the client connect there? */
-  allows?: ((url: URL) => boolean) | undefined;
+  allows?: ((url: Platform.URL) => boolean) | undefined;
   /** A number that replaces `priority`, or null to leave the server out. */
   rank?: ((server: ServerEntry) => number | null) | undefined;
 }

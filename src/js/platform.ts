@@ -111,9 +111,9 @@ export type Fetch = typeof globalThis extends { fetch: infer Known extends (...g
   : LeastFetch;
 export type RequestInit = NonNullable<Parameters<Fetch>[1]>;
 
-/** A compiled module; nothing is one where WebAssembly is not known. */
+/** A compiled module, which TypeScript knows nothing of that a number has not; nothing is one where none are known. */
 export type WebAssemblyModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Known } } }
-  ? Known
+  ? Known & object
   : never;
 
 export type BinaryType = "arraybuffer" | "blob";

@@ -1,7 +1,6 @@
 // The package as a file: what is in it, and whether tools find their way into it.
 
 import assert from "node:assert/strict";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { install, root, run } from "../support/package.mjs";
@@ -39,28 +38,3 @@ test("are the types wrong? finds nothing", async () => {
   const wasm = ["--exclude-entrypoints", "./evenkeel.wasm"];
   await tool("@arethetypeswrong/cli/dist/index.js", installed.tarball, "--profile", "esm-only", ...wasm);
 });
-
-for (const [module, moduleResolution] of [
-  ["nodenext", "nodenext"],
-  ["esnext", "bundler"],
-]) {
-  test(`an application in strict TypeScript compiles against the package (${moduleResolution})`, async () => {
-    const folder = join(installed.folder, moduleResolution);
-    await mkdir(folder);
-    const application = await readFile(new URL("site/application.ts", import.meta.url));
-    await writeFile(join(folder, "application.ts"), application);
-    const compilerOptions = {
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      skipLibCheck: false,
-      noEmit: true,
-      target: "es2022",
-      lib: ["es2022", "dom"],
-      types: [],
-      module,
-      moduleResolution,
-    };
-    await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
-    await tool("typescript/bin/tsc", "-p", folder);
-  });
-}

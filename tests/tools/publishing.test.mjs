@@ -22,7 +22,7 @@ test("npm would publish the tarball as it is, without a word of warning", async 
   const unpacked = join(folder, "package");
   // The version at hand may have been published, which would be an error even now.
   await run("npm", ["pkg", "set", "version=0.0.0-trial.0"], unpacked);
-  const options = ["--dry-run", "--ignore-scripts", "--tag", "trial", "--access", "public"];
+  const options = ["--dry-run", "--loglevel=notice", "--ignore-scripts", "--tag", "trial", "--access", "public"];
   const output = printed("npm", ["publish", ...options], unpacked);
   assert.match(output, /^\+ evenkeel@0\.0\.0-trial\.0$/m);
   const warnings = output.split("\n").filter((line) => /^npm (warn|error)/i.test(line));

@@ -3,13 +3,14 @@ import type { Driver } from "./driver.js";
 import type { SocketErrorEvent } from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
 import { classOptions, type WebSocketClassOptions } from "./options.js";
+import type * as Platform from "./platform.js";
 import { Single } from "./single.js";
 import { Socket } from "./socket.js";
 import { parseSource, type Source } from "./source.js";
-import { parseUrl } from "./validate.js";
+import { parseProtocols, parseUrl } from "./validate.js";
 
 /** One connection, chosen once: a `WebSocket`, and what it knows of its server. */
-export interface BalancedConnection extends WebSocket {
+export interface BalancedConnection extends Platform.WebSocket {
   /** The server chosen; null before, and after the end. */
   readonly server: Server | null;
   /** The list as the class sees it now, in its order; empty while there is none. */
@@ -20,7 +21,7 @@ export interface BalancedConnection extends WebSocket {
 
 /** What `createWebSocketClass` makes, to be used wherever a `WebSocket` constructor is asked for. */
 export interface WebSocketClass {
-  new (url: string | URL, protocols?: string | string[]): BalancedConnection;
+  new (url: string | Platform.URL, protocols?: string | string[]): BalancedConnection;
   readonly prototype: BalancedConnection;
   readonly CONNECTING: 0;
   readonly OPEN: 1;
@@ -47,7 +48,7 @@ export function makeClass(load: Load, seed: Source, given?: WebSocketClassOption
   /** The list and the memory: of a socket that never connects, but decides for those that do. One that broke is made anew. */
   const keeper = (): Promise<Driver> => {
     kept ??= new Promise((resolve, reject) => {
-      const socket = new Socket(load, seed, [], { ...common, autoConnect: false }, resolve);
+      const socket = new Socket(load, seed, [], { ...common, autoConnect: false }, { kept: resolve });
       socket.onerror = ({ error }: SocketErrorEvent) => {
         kept = undefined;
         reject(error);
@@ -58,30 +59,21 @@ export function makeClass(load: Load, seed: Source, given?: WebSocketClassOption
   };
 
   return class BalancedConnection extends Socket {
-    readonly #requested: string;
-
-    constructor(url: string | URL, protocols?: string | string[]) {
-      const requested = parseUrl(url);
-      requested.protocol = requested.protocol.replace("http", "ws");
+    constructor(url: string | URL, protocols: string | string[] = []) {
+      // biome-ignore lint/complexity/noArguments: an argument that is undefined is a URL, one that is missing is not
+      if (!arguments.length) throw new TypeError("a URL expected");
+      const names = parseProtocols(protocols);
+      const { href } = parseUrl(url);
+      const requested = href.replace(/^http/, "ws");
       const key = typeof affinity === "function" ? affinity(new URL(requested)) : undefined;
-      const parts = async () => ({ Driver: Single.bind(null, await keeper(), key) });
-      super(parts, [requested], protocols, {
+      const own = {
         WebSocket,
         log,
         credentialTimeout,
-        url: (server) => (where ?? combined)(server, new URL(requested)),
-      });
-      this.#requested = requested.href;
-    }
-
-    /** What was asked for; of the chosen server, once there is one. */
-    override get url(): string {
-      return super.url || this.#requested;
-    }
-
-    override send(data: string | BufferSource | Blob): void {
-      if (this.readyState === 0) throw new DOMException("The connection is not open yet", "InvalidStateError");
-      super.send(data);
+        url: (server: Server) => (where ?? combined)(server, new URL(requested)),
+      };
+      const driven = async () => ({ Driver: Single.bind(null, await keeper(), key) });
+      super(driven, [requested], names, own, { requested });
     }
   } as unknown as WebSocketClass;
 }

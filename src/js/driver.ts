@@ -4,6 +4,7 @@ import type { Answer, Cached, Closure, Face, Settings } from "./core.js";
 import { emptyList, report } from "./errors.js";
 import type { DroppedEntry, Server, ServerStatus } from "./list.js";
 import { type PageNews, watchPage } from "./page.js";
+import type * as Platform from "./platform.js";
 import { type Arrival, CACHED, FALLBACK, GIVEN, orNull, View } from "./view.js";
 
 /** The core's export: numbers in, numbers out, as `src/web/core.rs` describes them. */
@@ -93,14 +94,14 @@ export const isSecurePage = (): boolean => !!globalThis.origin?.startsWith("http
 const deaf = (): void => {};
 
 /** Of this socket nothing is heard any more. */
-export function letGo(socket: WebSocket): void {
+export function letGo(socket: Platform.WebSocket): void {
   socket.onopen = socket.onmessage = socket.onclose = null;
   socket.onerror = deaf;
   endSocket(socket);
 }
 
 /** A socket of the application's may throw; its end is then waited for, or not, as if it had not. */
-export function endSocket(socket: WebSocket, ...farewell: [code?: number, reason?: string]): void {
+export function endSocket(socket: Platform.WebSocket, ...farewell: [code?: number, reason?: string]): void {
   try {
     socket.close(...farewell);
   } catch {

@@ -177,12 +177,14 @@ export interface WebSocketClassOptions extends Pick<BalancedWebSocketOptions, (t
    * Where to connect to a server, for an instance that was made with the URL `requested`. A rejection is one failed attempt, and
    * no server's fault. Default: scheme, host, port and path of the server's URL, then path and query of the requested one.
    */
-  url?: ((server: Server, requested: URL) => string | URL | Promise<string | URL>) | undefined;
+  url?:
+    | ((server: Server, requested: Platform.URL) => string | Platform.URL | Promise<string | Platform.URL>)
+    | undefined;
   /**
    * Instances with the same key meet on the same server, also those of other clients: one key for all, or one worked out of the
    * requested URL, such as the name of a room in its path. Default: each goes where there is room.
    */
-  affinity?: string | ((requested: URL) => string | undefined) | undefined;
+  affinity?: string | ((requested: Platform.URL) => string | undefined) | undefined;
 }
 
 /** The options of `createSelector`. */

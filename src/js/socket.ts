@@ -52,6 +52,14 @@ interface Handler extends EventListenerObject {
   callback: unknown;
 }
 
+/** What a socket is, where it is none that comes back. */
+interface Role {
+  /** One that keeps a list and a memory for others, and has no connection: whoever wants its driver gets it here. */
+  kept?: (driver: Driver) => void;
+  /** One that is chosen once, when it was asked for with this URL. */
+  requested?: string;
+}
+
 /** What the socket inherits, typed by the kinds of event that it has. */
 export interface SocketTarget extends Platform.EventTarget {
   /** Closes the socket, at the end of a `using` block; there where the platform has the symbol. */
@@ -102,8 +110,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   }
 
   readonly #load: () => Promise<Driven>;
-  /** It has no connection of its own: whoever wants its driver gets it here. */
-  readonly #kept: ((driver: Driver) => void) | undefined;
+  readonly #role: Role;
   readonly #plan: Plan;
   readonly #protocols: string[];
   readonly #options: SocketOptions;
@@ -155,11 +162,11 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     source: Source,
     protocols?: string | readonly string[],
     options?: BalancedWebSocketOptions,
-    kept?: (driver: Driver) => void,
+    role: Role = {},
   ) {
     super();
     this.#load = load;
-    this.#kept = kept;
+    this.#role = role;
     this.#protocols = parseProtocols(protocols);
     this.#plan = parseSource(source);
     this.#options = socketOptions(options);
@@ -170,16 +177,16 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     const { seeds } = this.#plan;
     const key = cache ?? (seeds.every((seed) => typeof seed === "string") && `evenkeel ${seeds.join(" ")}`);
     if (seeds.length && key !== false) this.#cache = new ListCache(key);
-    if (!WebSocket && !kept) throw new EvenkeelError("no-websocket");
+    if (!WebSocket && !role.kept) throw new EvenkeelError("no-websocket");
     this.#WebSocket = WebSocket as NonNullable<typeof WebSocket>;
     signal?.addEventListener("abort", this.#abort);
     if (signal?.aborted) this.close();
     else if (autoConnect) this.connect();
   }
 
-  /** The URL of the chosen server, "" before the first choice. */
+  /** The URL of the chosen server; before the first choice that of the request, "" where there is none. */
   get url(): string {
-    return this.#url;
+    return this.#url || (this.#role.requested ?? "");
   }
 
   get protocol(): string {
@@ -331,6 +338,9 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       return;
     }
     const [message, bytes] = toMessage(data);
+    if (this.#role.requested && this.readyState === 0) {
+      throw new DOMException("The connection is not open yet", "InvalidStateError");
+    }
     if (this.#state >= CLOSING) {
       this.#unsent += bytes;
       this.#drop([message], "closed");
@@ -367,6 +377,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
 
   #start({ Driver }: Driven, cached: Cached | undefined): void {
     if (this.#early !== CONNECTING) return;
+    const { kept } = this.#role;
     const { seeds, bases, fixed } = this.#plan;
     const { refreshInterval, url, protocols, prepare, rebalance = !!prepare, rank, hedge, failback } = this.#options;
     const early: (() => void)[] = [];
@@ -384,8 +395,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       fallback: this.#fallback,
       cached,
       refreshInterval: refreshInterval || Infinity,
-      keeps: !!this.#kept,
-      flags: { credentials: !!(url || protocols || this.#kept), prepares: !!prepare, hedge, failback, rebalance },
+      keeps: !!kept,
+      flags: { credentials: !!(url || protocols || kept), prepares: !!prepare, hedge, failback, rebalance },
       opinions: { allows: this.#allows && guarded(this.#allows, false), rank: rank && guarded(rank, NaN) },
     });
     this.#driver = driver;
@@ -393,7 +404,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     for (const tell of early) tell();
     if (this.#state >= CLOSING) return;
     driver.start();
-    this.#kept?.(driver as Driver);
+    kept?.(driver as Driver);
     if (this.#earlyList) {
       try {
         this.update(this.#earlyList);

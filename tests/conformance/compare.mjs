@@ -44,7 +44,7 @@ function judge(reference, value, same, known) {
 /** The differences expected of a subject in a case, by fact: `{ value, because }`. */
 function named(expected, engine, subject, name) {
   const all = expected
-    .filter((entry) => entry.subject === subject && (entry.engines ?? [engine]).includes(engine))
+    .filter((entry) => entry.subjects.includes(subject) && (entry.engines ?? [engine]).includes(engine))
     .flatMap(({ because, differences }) =>
       Object.entries(differences[name] ?? {}).map(([fact, value]) => [fact, { value, because }]),
     );

@@ -4,8 +4,8 @@ import { compare, strayNames } from "./compare.mjs";
 import { table } from "./report.mjs";
 
 const expected = [
-  { because: "it counts", subject: "Ours", differences: { "some: case": { number: 2 } } },
-  { because: "only there", subject: "Ours", engines: ["webkit"], differences: { "some: case": { text: "b" } } },
+  { because: "it counts", subjects: ["Ours"], differences: { "some: case": { number: 2 } } },
+  { because: "only there", subjects: ["Ours"], engines: ["webkit"], differences: { "some: case": { text: "b" } } },
 ];
 
 /** The faults found in an engine where the two showed this. */

@@ -18,10 +18,11 @@ use crate::seen::{Seen, What};
 use crate::watched::Watched as Model;
 
 /// No client connects more often than this in a window, however bad the world: so often, and so often for each server. A
-/// server that refuses is left alone for 30 s, and rounds with nothing eligible grow to five seconds.
+/// server that refuses is left alone until nothing is eligible any more. That ends a round, and the waits between two grow by
+/// two fifths, from between 0.5 and 1 s to between 2.5 and 5 s: with all luck seven begin within ten seconds.
 const WINDOW: Duration = Duration::from_secs(10.0);
 const ATTEMPTS: usize = 12;
-const ATTEMPTS_BY_SERVER: usize = 4;
+const ATTEMPTS_BY_SERVER: usize = 7;
 
 /// A client under watch.
 pub struct Watched {

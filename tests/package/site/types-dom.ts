@@ -1,6 +1,12 @@
 // Where the types of pages are known, ours are theirs.
 
-import { BalancedWebSocket, type BalancedWebSocketOptions, type MigrateEvent, type SocketCloseEvent } from "evenkeel";
+import {
+  BalancedWebSocket,
+  type BalancedWebSocketOptions,
+  createWebSocketClass,
+  type MigrateEvent,
+  type SocketCloseEvent,
+} from "evenkeel";
 import { BalancedWebSocket as Slim } from "evenkeel/slim";
 import { expectTypeOf } from "expect-type";
 
@@ -33,3 +39,7 @@ new Slim("https://a.example/servers", [], { wasm: fetch("/evenkeel.wasm") });
 const handler: (event: CloseEvent) => void = ({ code }) => code.toFixed();
 standard.onclose = handler;
 new BalancedWebSocket("https://a.example/servers").addEventListener("close", handler);
+
+// And its class where the class of WebSocket goes.
+const Chosen: typeof WebSocket = createWebSocketClass("https://a.example/servers");
+new Chosen("wss://any.example/").addEventListener("message", ({ data }) => console.log(data));

@@ -4,6 +4,7 @@ import {
   BalancedWebSocket,
   type BalancedWebSocketOptions,
   createSelector,
+  createWebSocketClass,
   type Decision,
   type DroppedEntry,
   type ErrorCode,
@@ -147,3 +148,16 @@ selector.reportFailure("a", { kind: "boredom" });
 expectTypeOf<EvenkeelError>().toExtend<Error & { code: string; remedy: string }>();
 expectTypeOf<"queue-full" | "no-websocket" | "list-empty">().toExtend<ErrorCode>();
 expectTypeOf<"no such code">().not.toExtend<ErrorCode>();
+
+const Chosen = createWebSocketClass("https://a.example/servers", {
+  affinity: (requested) => requested.pathname,
+  url: async (server, requested) => `${server.url}${requested.search}`,
+});
+const chosen = new Chosen("wss://any.example/room", ["v1"]);
+expectTypeOf(chosen.server).toEqualTypeOf<Server | null>();
+expectTypeOf(chosen.servers).toEqualTypeOf<ServerStatus[]>();
+expectTypeOf(Chosen.OPEN).toEqualTypeOf<1>();
+// @ts-expect-error: an option of connections that come back
+createWebSocketClass("https://a.example/servers", { prepare() {} });
+// @ts-expect-error: it is connected where its class says
+new Chosen();

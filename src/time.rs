@@ -3,7 +3,7 @@
 //! The standard `Instant` panics on `wasm32-unknown-unknown`, and the simulation's time is its own anyway. Both types
 //! count milliseconds in an `f64`: what the browsers' clocks give, and exact to a microsecond for centuries.
 
-use core::ops::{Add, AddAssign, Div, Mul, Sub};
+use core::ops::{Add, Div, Mul, Sub};
 
 /// A span of time in milliseconds. Never negative where the core makes one, never NaN.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Default)]
@@ -98,12 +98,6 @@ impl Add for Duration {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self(self.0 + other.0)
-    }
-}
-
-impl AddAssign for Duration {
-    fn add_assign(&mut self, other: Self) {
-        self.0 += other.0;
     }
 }
 

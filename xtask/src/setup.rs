@@ -53,7 +53,7 @@ pub(crate) fn npm_packages_of(folder: &Path) -> Result<()> {
     if installed.is_some_and(|time| time >= locked) {
         return Ok(());
     }
-    eprintln!("installing the npm packages");
+    eprintln!("installing the npm packages of {}", folder.display());
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let mut command = Command::new(npm);
     command

@@ -20,9 +20,10 @@ use crate::setup;
 /// The folders of target/ that suites leave their tables in.
 const FAULTS: &str = "faults";
 const CHAOS: &str = "chaos";
+const CLIENTS: &str = "clients";
 const TOOLS: &str = "tools-matrix";
 
-/// The folder of the tests that have packages of their own: the frameworks, which nothing else needs.
+/// The folder of tests that have packages of their own, which nothing else needs.
 const FRAMEWORKS: &str = "tests/frameworks";
 
 /// The environment variable that names the program that draws schedules of faults, for tests.
@@ -53,6 +54,8 @@ pub(crate) enum Name {
     Frameworks,
     /// The packed package, built by the tools that applications are built with, and in several versions of Node
     Tools,
+    /// Other libraries' clients over `createWebSocketClass`, which lose their servers
+    Clients,
     /// Evenkeel and its peers under the same faults, in both browsers
     Faults,
     /// The same under faults at random, also in WebKitGTK where it can be had
@@ -92,7 +95,7 @@ impl Name {
     fn is_long(self) -> bool {
         matches!(
             self,
-            Self::Webkit | Self::Tools | Self::Frameworks | Self::Faults | Self::Chaos
+            Self::Webkit | Self::Tools | Self::Frameworks | Self::Clients | Self::Faults | Self::Chaos
         )
     }
 
@@ -125,6 +128,10 @@ impl Name {
                 setup::npm_packages_of(&project::root().join(FRAMEWORKS))?;
                 vec![in_node(FRAMEWORKS)?]
             }
+            Self::Clients => {
+                setup::npm_packages_of(&project::root().join("tests").join(CLIENTS))?;
+                vec![with_table("tests/clients", CLIENTS)?]
+            }
             Self::Tools => vec![with_table("tests/tools", TOOLS)?],
             Self::Faults => vec![in_broken_networks(FAULTS)?],
             Self::Chaos => {
@@ -144,6 +151,7 @@ impl Name {
     /// What it has measured, as a table.
     fn table(self) -> Option<String> {
         let folder = match self {
+            Self::Clients => CLIENTS,
             Self::Faults => FAULTS,
             Self::Chaos => CHAOS,
             Self::Tools => TOOLS,

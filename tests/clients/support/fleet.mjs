@@ -8,12 +8,13 @@ import { createServer as listen } from "node:net";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connectionsAt } from "./connections.mjs";
+import { PACE } from "./pace.js";
 
-/** A seed learns of a death so much later, in ms: so late that until then only what a client remembers keeps it away. */
-const DETECTION = 4_000;
-
-/** Between two numbers of the stream that servers are fed with, in ms. */
-export const PACE = 50;
+/**
+ * A seed learns of a death so much later, in ms: until then only what a client remembers keeps it away. (From 3 s on, a list that
+ * shows the server as available would know better.)
+ */
+const DETECTION = 2_500;
 
 /** One of ours, by the name of its module in servers/. `{ process, port, path }` */
 export async function ofOurs(name) {

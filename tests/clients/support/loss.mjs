@@ -46,7 +46,7 @@ export async function until(holds, what, patience = PATIENCE) {
 
 /**
  * One library in one engine. `start` gives a server; `fed`: servers are told the stream, which the library's own clients make
- * otherwise. `meanwhile` is done before and after each death; `lost` judges what was missing in the end, and says it in words.
+ * otherwise. `partner`: a play for a second client, in Node, that meets this one on every server. `meanwhile` is done before and after each death; `lost` judges what was missing in the end, and says it in words.
  */
 export async function loseServers({
   library,
@@ -55,24 +55,31 @@ export async function loseServers({
   start,
   fed = false,
   run,
+  partner,
   meanwhile = () => {},
   lost,
 }) {
   const fleet = await Fleet.start(start);
-  let stage;
+  const stages = [];
   try {
     if (fed) fleet.feed();
-    stage = await openStage(engine, play, fleet);
+    const enter = async (where, what) => {
+      const entered = await openStage(where, what, fleet);
+      stages.push(entered);
+      await entered.call("open", fleet.seed, OPTIONS);
+      return entered;
+    };
+    const stage = await enter(engine, play);
+    const other = partner && (await enter("node", partner));
     const streams = async (from) => {
       const beyond = (await stage.call("shown")).highest + ENOUGH;
       await until(async () => (await stage.call("shown")).highest > beyond, `the stream goes on ${from}`);
     };
     const place = async () => {
       const where = await fleet.where();
-      assert.deepEqual(Object.values(where), [1], `one connection, not ${JSON.stringify(where)}`);
+      assert.deepEqual(Object.values(where), [stages.length], `all at one server, not ${JSON.stringify(where)}`);
       return Object.keys(where)[0];
     };
-    await stage.call("open", fleet.seed, OPTIONS);
     await streams("at first");
     const killed = [];
     const back = [];
@@ -90,8 +97,9 @@ export async function loseServers({
     await meanwhile(stage);
     await place();
     const shown = await stage.call("shown");
+    const words = await lost(shown, stage, other);
     assert.equal(fleet.tried, 0, "a killed server was tried again");
-    await stage.call("ask", "close");
+    for (const each of stages) await each.call("ask", "close");
     await until(async () => !Object.keys(await fleet.where()).length, "no connection is left", CLOSING);
     await pause(GONE);
     assert.deepEqual(await fleet.where(), {}, "someone came back after closing");
@@ -102,11 +110,11 @@ export async function loseServers({
         ...row,
         killed: `${killed.length} of 3 servers, one after the other`,
         back: back.join(", "),
-        lost: lost(shown),
+        lost: words,
       },
     ]);
   } finally {
-    await stage?.leave();
+    for (const each of stages) await each.leave();
     await fleet.stop();
   }
 }

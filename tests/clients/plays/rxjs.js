@@ -1,0 +1,3 @@
+import { subscription } from "example:RxJS";
+
+export const close = () => subscription.unsubscribe();

@@ -1,0 +1,2 @@
+/** Between two numbers of a stream, in ms. */
+export const PACE = 50;

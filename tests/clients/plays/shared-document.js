@@ -3,7 +3,7 @@
 import { PACE } from "../support/pace.js";
 
 /** Writes on and on, whether there is a connection or not. */
-export function write(doc, provider, part) {
+export function write(doc, part, leave) {
   let n = 0;
   const writing = setInterval(() => {
     n += 1;
@@ -19,7 +19,7 @@ export function write(doc, provider, part) {
     },
     close() {
       clearInterval(writing);
-      provider.destroy();
+      leave();
     },
   };
 }

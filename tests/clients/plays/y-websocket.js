@@ -1,4 +1,4 @@
 import { doc, provider } from "example:y-websocket";
 import { write } from "./shared-document.js";
 
-export const { written, rest, close } = write(doc, provider, "answers");
+export const { written, rest, close } = write(doc, "answers", () => provider.destroy());

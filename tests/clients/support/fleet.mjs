@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { createServer as listen } from "node:net";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { killGroup } from "../brokers/program.mjs";
 import { connectionsAt } from "./connections.mjs";
 import { PACE } from "./pace.js";
 
@@ -19,7 +20,7 @@ const DETECTION = 2_500;
 /** One of ours, by the name of its module in servers/. `{ process, port, path }` */
 export async function ofOurs(name) {
   const program = fileURLToPath(new URL("../servers/main.mjs", import.meta.url));
-  const child = fork(program, [name]);
+  const child = fork(program, [name], { detached: true });
   const [{ port }] = await once(child, "message");
   return { process: child, port };
 }
@@ -30,12 +31,11 @@ export class Fleet {
   #http;
   #feed;
 
-  /** `start` gives a server, ready to be connected to. */
-  static async start(start, size = 3) {
+  /** Three servers. `start` gives one, ready to be connected to. */
+  static async start(start) {
     const fleet = new Fleet();
     try {
-      for (const id of ["a", "b", "c", "d"].slice(0, size))
-        fleet.#servers.set(id, { id, ...(await start(id)), diedAt: Infinity, tried: 0 });
+      for (const id of ["a", "b", "c"]) fleet.#servers.set(id, { id, ...(await start()), diedAt: Infinity, tried: 0 });
       fleet.#http = createServer((request, response) => fleet.#answer(request, response)).listen(0, "127.0.0.1");
       await once(fleet.#http, "listening");
     } catch (error) {
@@ -74,7 +74,7 @@ export class Fleet {
   async kill(id) {
     const server = this.#servers.get(id);
     server.diedAt = Date.now();
-    server.process.kill("SIGKILL");
+    killGroup(server.process);
     await once(server.process, "exit");
     server.tombstone = listen((socket) => {
       server.tried += 1;
@@ -114,7 +114,7 @@ export class Fleet {
   async stop() {
     clearInterval(this.#feed);
     for (const { process, tombstone } of this.#servers.values()) {
-      process.kill("SIGKILL");
+      killGroup(process);
       tombstone?.close();
     }
     this.#http?.closeAllConnections();

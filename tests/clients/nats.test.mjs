@@ -1,0 +1,24 @@
+// nats-core: publishing, subscribing and requests, against NATS servers.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { natsServer } from "./brokers/nats.mjs";
+import { loseServers } from "./support/loss.mjs";
+import { ENGINES } from "./support/stage.mjs";
+
+const skip = spawnSync("nats-server", ["-v"]).error && "there is no nats-server on this machine";
+
+for (const engine of ENGINES)
+  test(`a NATS connection goes on at another server, in ${engine}`, { skip }, () =>
+    loseServers({
+      library: "@nats-io/nats-core",
+      play: "nats",
+      engine,
+      start: natsServer,
+      run: "publishing to a subject that it has subscribed to itself, and requests",
+      meanwhile: async (stage) => assert.ok((await stage.call("ask", "query")) > 0),
+      lost: ({ highest, missing, repeated }) =>
+        `${missing} of ${highest} that it published to itself; ${repeated} came twice`,
+    }),
+  );

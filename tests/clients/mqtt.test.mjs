@@ -1,6 +1,5 @@
 // MQTT.js: publishing and subscribing, against brokers made of aedes and `ws`.
 
-import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ofOurs } from "./support/fleet.mjs";
 import { loseServers, until } from "./support/loss.mjs";

@@ -1,13 +1,13 @@
 // nats-core: publishing, subscribing and requests, against NATS servers.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { natsServer } from "./brokers/nats.mjs";
+import { natsServer, PROGRAM } from "./brokers/nats.mjs";
 import { loseServers } from "./support/loss.mjs";
 import { ENGINES } from "./support/stage.mjs";
 
-const skip = spawnSync("nats-server", ["-v"]).error && "there is no nats-server on this machine";
+const skip = !existsSync(PROGRAM) && "there is no nats-server on this machine: install it";
 
 for (const engine of ENGINES)
   test(`a NATS connection goes on at another server, in ${engine}`, { skip }, () =>

@@ -6,7 +6,7 @@ import { PROGRAM, rabbitMq } from "./brokers/rabbitmq.mjs";
 import { loseServers } from "./support/loss.mjs";
 import { ENGINES } from "./support/stage.mjs";
 
-const skip = !existsSync(PROGRAM) && "there is no RabbitMQ on this machine";
+const skip = !existsSync(PROGRAM) && "there is no RabbitMQ on this machine: install rabbitmq-server";
 
 for (const engine of ENGINES)
   test(`a STOMP client goes on at another broker, in ${engine}`, { skip }, () =>

@@ -108,6 +108,22 @@ pub(crate) fn network_tools() {
     }
 }
 
+/// The brokers that other libraries' clients are tested against. As with the network's tools, only root is given them: whoever
+/// has none does without the tests that need them, which say so.
+pub(crate) fn brokers() {
+    for (package, program) in [
+        ("nats-server", "/usr/sbin/nats-server"),
+        ("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server"),
+    ] {
+        if !Path::new(program).exists()
+            && is_root()
+            && let Err(error) = install_packages(&[package])
+        {
+            eprintln!("{error:#}: install {package} for the tests of its clients");
+        }
+    }
+}
+
 fn by_hand(browser: Browser) -> String {
     let (what, driver) = match browser {
         Browser::Chromium => ("Chromium or Chrome", "chromedriver"),

@@ -130,6 +130,7 @@ impl Name {
             }
             Self::Clients => {
                 setup::npm_packages_of(&project::root().join("tests").join(CLIENTS))?;
+                setup::brokers();
                 vec![with_table("tests/clients", CLIENTS)?]
             }
             Self::Tools => vec![with_table("tests/tools", TOOLS)?],

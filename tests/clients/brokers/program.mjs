@@ -22,10 +22,15 @@ export async function freePort() {
   return port;
 }
 
+const folders = [];
+process.once("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
 /** A folder for what a program leaves behind, until the test file is through. */
 export async function scratch() {
   const folder = await mkdtemp(join(tmpdir(), "evenkeel-broker-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 

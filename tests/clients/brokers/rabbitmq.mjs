@@ -38,7 +38,7 @@ export async function rabbitMq() {
   );
   await writeFile(at("enabled_plugins"), "[rabbitmq_web_stomp].\n");
   const child = await launch(PROGRAM, [], {
-    ready: "Starting broker... completed",
+    ready: "completed with",
     env: {
       HOME: folder,
       // Then the script becomes the broker, instead of waiting for it.

@@ -17,6 +17,9 @@ import { PACE } from "./pace.js";
  */
 const DETECTION = 2_500;
 
+/** Enough to lose two. */
+const SIZE = 3;
+
 /** One of ours, by the name of its module in servers/. `{ process, port, path }` */
 export async function ofOurs(name) {
   const program = fileURLToPath(new URL("../servers/main.mjs", import.meta.url));
@@ -31,11 +34,11 @@ export class Fleet {
   #http;
   #feed;
 
-  /** Three servers. `start` gives one, ready to be connected to. */
+  /** `start` gives a server, ready to be connected to. */
   static async start(start) {
     const fleet = new Fleet();
     try {
-      for (const id of ["a", "b", "c"]) fleet.#servers.set(id, { id, ...(await start()), diedAt: Infinity, tried: 0 });
+      await fleet.#startAll(start);
       fleet.#http = createServer((request, response) => fleet.#answer(request, response)).listen(0, "127.0.0.1");
       await once(fleet.#http, "listening");
     } catch (error) {
@@ -45,6 +48,16 @@ export class Fleet {
     fleet.origin = `http://127.0.0.1:${fleet.#http.address().port}`;
     fleet.seed = `${fleet.origin}/servers`;
     return fleet;
+  }
+
+  async #startAll(start) {
+    const started = await Promise.allSettled(Array.from({ length: SIZE }, start));
+    started.forEach(({ value }, index) => {
+      const id = String.fromCharCode(97 + index);
+      if (value) this.#servers.set(id, { ...value, id, diedAt: Infinity, tried: 0 });
+    });
+    const failed = started.find(({ reason }) => reason);
+    if (failed) throw failed.reason;
   }
 
   /** Tells the servers the numbers 1, 2, 3 …, all of them the same: a stream that clients can follow from any. */

@@ -10,11 +10,20 @@ import { root } from "../../support/package.mjs";
 const folder = fileURLToPath(new URL("..", import.meta.url));
 const page = join(root, "docs/libraries.md");
 
-/** The code of the page's section, or of the subsection, with this title. What it declares, its play can import. */
-export async function example(title) {
+/** The code of the page, by the title of its section or subsection. */
+export async function examples() {
   const sections = (await readFile(page, "utf8")).split(/^#+ /m).slice(1);
-  const section = sections.find((it) => it.startsWith(`${title}\n`));
-  const code = section?.match(/^```js\n(.*?)^```$/ms)?.[1];
+  return new Map(
+    sections.flatMap((section) => {
+      const [, code] = section.match(/^```js\n(.*?)^```$/ms) ?? [];
+      return code ? [[section.split("\n", 1)[0], code]] : [];
+    }),
+  );
+}
+
+/** The code under this title, as a module: what it declares, its play can import. */
+async function example(title) {
+  const code = (await examples()).get(title);
   if (!code) throw new Error(`${page} has no example under “${title}”`);
   const names = [...code.matchAll(/^const (\w+) =/gm)].map(([, name]) => name);
   return `${code}\nexport { ${names.join(", ")} };\n`;

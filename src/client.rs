@@ -433,7 +433,7 @@ impl Client {
     /// The application has said where this attempt goes and with which credentials; it is under way.
     pub fn handle_dialed(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
-        if self.single_dialed(attempt) {
+        if self.single_dialed(now, attempt) {
             return;
         }
         let Some(&mut Attempt { server, stage, .. }) = self.attempt_mut(attempt) else {

@@ -40,7 +40,7 @@ pub(super) struct Single {
 }
 
 impl Client {
-    /// The application wants a connection, chosen once and within the connect timeout. `affinity`: where it meets others of
+    /// The application wants a connection, chosen once, and within the connect timeout. `affinity`: where it meets others of
     /// its key, if that is another than the configured one. What becomes of it is told by [`Command::Connect`],
     /// [`Command::Abandon`] and, in the end, [`Command::Lost`]; the driver reports of it as of any attempt. It is for a
     /// client that has not been started.
@@ -63,16 +63,12 @@ impl Client {
     /// closing handshake is over or has taken too long.
     pub fn handle_leave(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
-        let close_timeout = self.config.close_timeout;
-        if let Some(single) = self.single_mut(attempt) {
-            let wait = match single.stage {
-                Stage::Closing => return,
-                Stage::Open(..) => close_timeout,
-                _ => LATER_TASK,
-            };
-            single.stage = Stage::Closing;
-            single.deadline = now + wait;
-        }
+        let wait = match self.single_mut(attempt).map(|single| single.stage) {
+            None | Some(Stage::Closing) => return,
+            Some(Stage::Open(..)) => self.config.close_timeout,
+            Some(_) => LATER_TASK,
+        };
+        self.enter(attempt, Stage::Closing, now + wait);
     }
 
     fn single_mut(&mut self, id: AttemptId) -> Option<&mut Single> {
@@ -80,23 +76,29 @@ impl Client {
     }
 
     /// The application has said where it goes. False if it is none of these.
-    pub(super) fn single_dialed(&mut self, attempt: AttemptId) -> bool {
-        let Some(single) = self.single_mut(attempt) else {
+    pub(super) fn single_dialed(&mut self, now: Instant, attempt: AttemptId) -> bool {
+        let Some(&mut Single { stage, .. }) = self.single_mut(attempt) else {
             return false;
         };
-        if let Stage::Credentials(server) = single.stage {
-            single.stage = Stage::Dialing(server);
+        if let Stage::Credentials(server) = stage {
+            let deadline = self.dial_deadline(now, server);
+            self.enter(attempt, Stage::Dialing(server), deadline);
         }
         true
     }
 
+    fn enter(&mut self, id: AttemptId, stage: Stage, deadline: Instant) {
+        if let Some(single) = self.single_mut(id) {
+            single.stage = stage;
+            single.deadline = deadline;
+        }
+    }
+
     /// Its connection stands.
     pub(super) fn single_opened(&mut self, now: Instant, attempt: AttemptId) {
-        let min_uptime = self.config.min_uptime;
-        let Some(single) = self.single_mut(attempt) else { return };
-        if let Stage::Dialing(server) = single.stage {
-            single.stage = Stage::Open(server, now);
-            single.deadline = now + min_uptime;
+        let stage = self.single_mut(attempt).map(|single| single.stage);
+        if let Some(Stage::Dialing(server)) = stage {
+            self.enter(attempt, Stage::Open(server, now), now + self.config.min_uptime);
             self.selector.memory.connected(server);
         }
     }
@@ -115,9 +117,9 @@ impl Client {
                 }
             }
             (Stage::Open(server, since), Some(code)) => {
-                let excused = is_final(code) || asks_for_credentials(code);
                 // Our own network ends nothing with a word.
-                if !excused && !(is_abnormal(code) && self.is_own_trouble(now)) {
+                let is_ours = is_abnormal(code) && self.is_own_trouble(now);
+                if !(is_ours || is_final(code) || asks_for_credentials(code)) {
                     let cause = Cause::of_close(code, now.since(since), self.config.min_uptime);
                     self.single_failed(now, server, cause);
                 }
@@ -176,9 +178,7 @@ impl Client {
 
     fn single_overdue(&mut self, now: Instant, single: Single) {
         if let Stage::Open(..) = single.stage {
-            if let Some(lasting) = self.single_mut(single.id) {
-                lasting.deadline = Instant::NEVER;
-            }
+            self.enter(single.id, single.stage, Instant::NEVER);
             return self.selector.report_success();
         }
         self.singles.retain(|other| other.id != single.id);
@@ -222,9 +222,8 @@ impl Client {
             return self.single_over(single.id);
         };
         self.decided_by = self.lists;
-        if let Some(single) = self.single_mut(single.id) {
-            single.stage = Stage::Credentials(server);
-        }
+        let credential_timeout = self.config.credential_timeout.unwrap_or(self.config.connect_timeout);
+        self.enter(single.id, Stage::Credentials(server), now + credential_timeout);
         self.outbox.push_back(Command::Connect {
             attempt: single.id,
             decision,

@@ -371,6 +371,7 @@ export class Driver {
     clearTimeout(this.#timer);
     this.#dropRequests();
     for (const attempt of [...this.#links.keys()]) this.#abandon(attempt);
+    for (const wanted of this.#wanted.values()) wanted.over();
     this.#core.free();
   }
 

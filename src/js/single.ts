@@ -86,6 +86,7 @@ export class Single implements Drives, Wanted {
   close(code: number | undefined, reason: string): void {
     const farewell: [code?: number, reason?: string] = code === undefined ? [] : [code, reason];
     if (this.#state === OPEN && this.#socket) endSocket(this.#socket, ...farewell);
+    else this.abandon();
     this.#state = CLOSING;
     this.#keeper.leave(this.attempt);
   }

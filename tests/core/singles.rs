@@ -300,6 +300,47 @@ fn the_application_s_credentials_are_its_own_affair() {
 }
 
 #[test]
+fn credentials_that_never_come_end_it_in_time_and_are_no_server_s_fault() {
+    let config = Config {
+        seeds: 0,
+        credential_timeout: Some(support::secs(3.0)),
+        ..Config::default()
+    };
+    let mut keeper = Keeper::new(config, 1);
+    keeper.tell(|client, now| client.handle_given_list(now, list(two())));
+    let (id, _) = keeper.want();
+    assert_eq!(keeper.wait(2.9), []);
+    assert_eq!(keeper.wait(0.2), [Command::Abandon { attempt: id }, over(id)]);
+    assert_eq!(keeper.client.failures(), 0);
+    // Those that do come leave the server its time.
+    let (id, _) = keeper.want();
+    keeper.wait(2.9);
+    keeper.tell(|client, now| client.handle_dialed(now, id));
+    assert_eq!(keeper.wait(9.9), []);
+    assert_eq!(keeper.wait(0.2), [Command::Abandon { attempt: id }, over(id)]);
+    assert_eq!(keeper.client.failures(), 1);
+}
+
+#[test]
+fn where_the_browser_delays_attempts_after_failures_they_are_given_as_much_more_time() {
+    let config = Config {
+        seeds: 0,
+        dials_are_delayed: true,
+        ..Config::default()
+    };
+    let mut keeper = Keeper::new(config, 1);
+    let servers = json!([server("a", 10.0, 100.0)]);
+    keeper.tell(|client, now| client.handle_given_list(now, list(servers)));
+    for _ in 0..20 {
+        let (id, _) = keeper.dial();
+        keeper.close(id, CRASH);
+    }
+    let (id, _) = keeper.dial();
+    assert!(!keeper.wait(15.0).contains(&over(id)));
+    assert!(keeper.wait(60.0).contains(&over(id)));
+}
+
+#[test]
 fn one_that_lasts_ends_the_episode_of_all() {
     let mut keeper = Keeper::of(
         json!([

@@ -45,3 +45,26 @@ test("where an instance is to go is given a URL of its own, and nothing it does 
   });
   assert.equal(new Chosen("https://any.example/a").url, "wss://any.example/a");
 });
+
+test("one that is closed while it is being dialled hears no more of its socket", async () => {
+  const wires = [];
+  class Dialled extends Wire {
+    constructor(...given) {
+      super(...given);
+      wires.push(this);
+    }
+    close() {}
+  }
+  const { createWebSocketClass } = await import("../../dist/index.js");
+  const Chosen = createWebSocketClass(["ws://a.example/"], { WebSocket: Dialled });
+  const socket = new Chosen("ws://any.example/");
+  const heard = [];
+  for (const type of ["open", "error", "close"]) socket.addEventListener(type, ({ type }) => heard.push(type));
+  while (!wires.length) await settled();
+  const [wire] = wires;
+  socket.close();
+  assert.deepEqual([wire.onopen, wire.onmessage, wire.onclose], [null, null, null]);
+  assert.equal(socket.readyState, 2);
+  await new Promise((resolve) => socket.addEventListener("close", resolve));
+  assert.deepEqual(heard, ["error", "close"]);
+});

@@ -16,11 +16,11 @@ const THREE = [{ count: 3, baseUsers: 20 }];
 const FAR = 50;
 const PACE = 10;
 
-/** A server that looks emptiest, so that whoever looks goes there. */
+/** A server that looks emptiest, and the others nearly full, so that whoever looks goes there. */
 const TRAP = "trap";
 const withTrap = (behaviour) => [
   { id: TRAP, behaviour },
-  { id: "good", count: 2, baseUsers: 50 },
+  { id: "good", count: 2, baseUsers: 80 },
 ];
 
 for (const engine of BROWSERS) {

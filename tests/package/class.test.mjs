@@ -159,7 +159,10 @@ describe("one connection", () => {
       const socket = new Chosen("ws://any.example/");
       const heard = record(socket);
       if (wait) await pause(wait);
-      if (socket.readyState !== Chosen.CONNECTING) continue;
+      if (socket.readyState !== Chosen.CONNECTING) {
+        socket.close();
+        continue;
+      }
       socket.close();
       assert.deepEqual(heard, []);
       assert.equal((await ended(socket)).code, 1006);

@@ -228,7 +228,7 @@ async fn a_seed_that_hangs_gets_company_by_one_that_answers() {
         // The other one is not waited for, nor asked first next time.
         assert_eq!((client.count("abort"), client.count("retry")), (1, 0));
         client.refresh();
-        client.sees_nth("list", 2).await;
+        client.sees_nth("answer", 2).await;
         assert_eq!(client.all("ask")[2]["seed"], 1);
         client.ends().await;
         client.free();

@@ -212,7 +212,7 @@ fn displaced(groups: &[Tally], circumstances: Circumstances) -> f64 {
 /// theirs goes to the groups in proportion to what is free in them, or to their size if nothing is.
 fn share_out(groups: &mut [Tally], psi: f64, displaced: f64) {
     let (mut remaining, mut homeless) = (1.0, displaced);
-    for group in groups.iter_mut().filter(|group| group.capacity > 0.0) {
+    for group in groups.iter_mut() {
         let expected = 1f64
             .max(psi.min(ARRIVALS_FOR_ROOM) * group.slack)
             .max(TURNOVER * group.users)
@@ -223,7 +223,7 @@ fn share_out(groups: &mut [Tally], psi: f64, displaced: f64) {
     }
     let slack: f64 = groups.iter().map(|group| group.slack).sum();
     let capacity: f64 = groups.iter().map(|group| group.capacity).sum();
-    if remaining > 0.0 && capacity > 0.0 {
+    if capacity > 0.0 {
         for group in groups {
             group.share += remaining
                 * if slack > 0.0 {

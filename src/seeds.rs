@@ -44,7 +44,7 @@ struct Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Seeds {
     seeds: Box<[Seed]>,
-    /// Asked first.
+    /// Asked first; after the last comes the first.
     current: u16,
     requests: u32,
     in_flight: [Option<Request>; 2],
@@ -209,7 +209,7 @@ impl Seeds {
         hurry: bool,
         random: &mut Random,
     ) {
-        self.current = ((u32::from(seed) + 1) % (self.seeds.len().max(1) as u32)) as u16;
+        self.current = seed.saturating_add(1);
         let Some(seed) = self.seeds.get_mut(usize::from(seed)) else {
             return;
         };

@@ -299,7 +299,6 @@ impl Client {
         let look = LOOK_BEFORE.min(self.config.connect_timeout);
         let comes_in_time = next + look > now && next <= attempt.begun_at + self.config.connect_timeout * 2.0;
         let waits = attempt.stage == Stage::Dialing
-            && self.online
             && !self.is_own_trouble(attempt.begun_at)
             && self.seeds.exist()
             && !self.seeds.all_fail()
@@ -313,7 +312,7 @@ impl Client {
     /// everyone else. So it stays while a list made since shows that all servers are busy, and that this one takes users in,
     /// but no longer than the longest line can be. And those who would go elsewhere by now do.
     fn stays_in_line(&mut self, now: Instant, attempt: &Attempt, assessment: &mut Assessment) -> Option<f64> {
-        if attempt.stage != Stage::Dialing || !self.online || self.is_own_trouble(attempt.begun_at) {
+        if attempt.stage != Stage::Dialing || self.is_own_trouble(attempt.begun_at) {
             return None;
         }
         self.weigh(now, Overrides::default(), assessment);

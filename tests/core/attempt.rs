@@ -31,6 +31,8 @@ fn an_attempt_without_credentials_is_a_failed_one_and_never_the_end_nor_a_server
         assert_eq!(world.state(0), State::Connecting, "seed {seed}");
         let attempts = world.attempts(0, 0.0);
         assert_eq!(world.count(0, 0.0, LOST), attempts.len(), "seed {seed}");
+        let counted = world.clients[0].watched.client.attempts();
+        assert_eq!(counted as usize, attempts.len(), "seed {seed}");
         let retries = world.retries(0, 0.0);
         assert_eq!(retries.len(), attempts.len(), "seed {seed}");
         assert!(
@@ -146,9 +148,13 @@ fn a_connection_that_cannot_be_prepared_is_dropped_at_once_and_its_server_passed
         );
         assert_eq!(world.blamed(0), [server], "seed {seed}");
         world.prepares_in = Some(0.1);
+        // What the application says of it later counts for no other.
+        assert!(world.run_until(world.now + 1.5, |world| world.attempts(0, 0.0).len() == 2));
+        world.tell(0, |client, now| client.handle_prepared(now, attempt));
+        assert_eq!(world.state(0), State::Connecting, "seed {seed}");
         assert!(world.run_until(world.now + 1.5, World::all_open), "seed {seed}");
         assert_ne!(world.server_of(0), Some(server), "seed {seed}");
-        // What the application says of it later counts no more.
+        // Nor does it count any more.
         world.tell(0, |client, now| client.handle_prepared(now, attempt));
         world.tell(0, |client, now| client.handle_unprepared(now, attempt));
         assert_eq!(world.state(0), State::Open, "seed {seed}");

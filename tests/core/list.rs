@@ -403,7 +403,11 @@ fn without_a_version_every_change_of_the_servers_makes_another_one() {
         assert!(!seen.contains(&changed), "{field} {value}");
         seen.push(changed);
     }
-    assert!(!seen.contains(&version(json!([server("a", 1.0, 10.0)]))));
+    let mut gone = server("a", 1.0, 10.0);
+    (gone["available"], gone["draining"]) = (json!(false), json!(true));
+    for others in [json!([server("a", 1.0, 10.0)]), json!([gone, server("b", 1.0, 10.0)])] {
+        assert!(!seen.contains(&version(others.clone())), "{others}");
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod list;
 mod loss;
 mod memory;
 mod moving;
+mod names;
 mod network;
 mod polling;
 mod queue;

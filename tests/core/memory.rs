@@ -227,6 +227,24 @@ fn nothing_is_remembered_of_a_server_longer_than_needed() {
 }
 
 #[test]
+fn failures_to_connect_are_remembered_for_three_minutes_from_list_to_list_or_until_a_connection() {
+    let mut selector = selector(&two());
+    let (a, b) = (key_of(&selector, "a"), key_of(&selector, "b"));
+    for _ in 0..300 {
+        selector.memory.refused(a, at(0.0));
+    }
+    selector.memory.refused(b, at(0.0));
+    selector.memory.connected(b);
+    selector.update(two(), at(30.0));
+    assert_near(&[selector.memory.dial_delay(a, at(30.0)).as_secs()], &[30.0]);
+    assert!(selector.memory.record(b).is_none());
+    selector.update(two(), at(179.9));
+    assert!(selector.memory.record(a).is_some());
+    selector.update(two(), at(180.0));
+    assert!(selector.memory.record(a).is_none());
+}
+
+#[test]
 fn health_survives_a_merge_and_follows_the_server_to_its_new_place() {
     let mut selector = selector(&two());
     report(&mut selector, "b", Cause::Refused, 0.0);

@@ -45,6 +45,14 @@ fn the_age_of_a_list_is_what_it_says_and_the_time_since() {
 }
 
 #[test]
+fn a_list_is_used_for_a_day() {
+    let mut selector = Selector::default();
+    selector.update(aged(json!(2), 1.0), at(10.0));
+    let in_force = selector.in_force().unwrap();
+    assert!(!in_force.is_expired(at(86_408.0)) && in_force.is_expired(at(86_408.001)));
+}
+
+#[test]
 fn no_server_is_named_to_blame_while_no_seed_answers() {
     let list = list(json!([server("a", 10.0, 100.0), server("b", 10.0, 100.0)]));
     let mut selector = selector(&list);

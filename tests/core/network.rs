@@ -5,7 +5,7 @@ use evenkeel::client::{Command, Config, RetryCause, State};
 use evenkeel::selector::Reason;
 use serde_json::json;
 
-use crate::support::{at, list, secs, server};
+use crate::support::{at, list, median_and_worst, secs, server};
 use crate::watched::Watched;
 use crate::world::{Answer, Happened, Manner, World};
 
@@ -320,6 +320,37 @@ fn a_network_that_swallows_everything_without_a_word_is_no_overload() {
         let half = absences[absences.len() / 2];
         assert!(half < 25.0, "after {length} s half are away for {half} s more");
     }
+}
+
+#[test]
+fn where_packets_vanish_a_seed_that_cannot_be_reached_after_one_that_hung_is_silent_too() {
+    let mut absences: Vec<f64> = (0..100)
+        .map(|seed| {
+            let config = Config {
+                seeds: 1,
+                ..that_is_checked()
+            };
+            let mut world = World::of_three();
+            for server in &mut world.servers {
+                server.base_users = 3_000.0;
+            }
+            let mut world = world.with_one_like(config, seed);
+            world.swallow(Manner::Hangs, Answer::Nothing, true);
+            let from = world.now;
+            let hung = |world: &World| world.causes(0, from).contains(&RetryCause::Seed(SeedFailure::Timeout));
+            assert!(world.run_until(from + 100.0, hung), "seed {seed}");
+            world.seeds = vec![Answer::Fails(SeedFailure::Unreachable, None)];
+            world.run_for(120.0);
+            world.swallow(Manner::Accepts, Answer::List, false);
+            let back = world.now;
+            assert!(world.run_until(back + 180.0, World::all_open), "seed {seed}");
+            world.now - back
+        })
+        .collect();
+    let (half, worst) = median_and_worst(absences.clone());
+    println!("{half} {worst}");
+    absences.sort_by(f64::total_cmp);
+    assert!(half < 25.0, "half are away for {half} s more");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Waiting for one's turn: how long, on which lists, and what when nobody is there to go to.
 
+use evenkeel::affinity::Affinity;
 use evenkeel::cause::{Cause, SeedFailure};
 use evenkeel::client::{Command, Config, RetryCause, State};
 use evenkeel::selector::Reason;
 use serde_json::{Value, json};
 
-use crate::support::{assert_near, at, document, entry, list, server};
+use crate::support::{assert_near, at, document, entry, list, median_and_worst, server};
 use crate::watched::Watched;
 use crate::world::{Answer, Happened, Manner, World};
 
@@ -520,6 +521,73 @@ fn the_back_of_the_queue_is_as_far_as_the_whole_fleet_needs() {
 }
 
 #[test]
+fn servers_that_take_nobody_in_do_not_count_for_what_the_whole_fleet_needs() {
+    let mut delays = Vec::new();
+    for seed in 0..50 {
+        let mut world = large();
+        for server in &mut world.servers {
+            server.base_users = 30_000.0;
+            server.capacity = 1e5;
+            server.manner = Manner::Hangs;
+        }
+        world.servers[2].draining = true;
+        world.servers[2].connect_rate = Some(20.0);
+        let client = world.start(seed);
+        world.run_for(40.0);
+        delays.push(world.retries(client, 0.0)[1].1.delay.as_secs());
+    }
+    // 60,000 users at 2 · 200 a second: 150 s, and no more for the other 30,000.
+    let (_, worst) = median_and_worst(delays);
+    assert!((140.0..=150.1).contains(&worst), "{worst}");
+}
+
+/// Begins an episode with the loss of a connection by this code, at a server that is empty but for 1,000 while each of the
+/// others has so many; from then on all servers hang. How long the second that is too busy keeps the client away.
+fn sent_back_after(code: u16, others: f64, seed: u64) -> f64 {
+    let mut world = large().with_one_settled(seed);
+    let own = world.server_of(0).unwrap();
+    for (position, server) in world.servers.iter_mut().enumerate() {
+        server.capacity = 1e5;
+        server.base_users = if position == own { 1_000.0 } else { others };
+    }
+    world.run_for(1.0);
+    world.tell(0, |client, now| client.handle_refresh(now));
+    world.run_for(0.1);
+    let from = world.now;
+    world.set_manners(Manner::Hangs);
+    if code == 1006 {
+        world.kill(own);
+    } else {
+        world.close_all(own, code);
+    }
+    let overload = RetryCause::Server(Cause::Overload);
+    let overloads = |world: &World| world.causes(0, from).iter().filter(|cause| **cause == overload).count();
+    assert!(
+        world.run_until(from + 400.0, |world| overloads(world) == 2),
+        "seed {seed}"
+    );
+    let sent = world.now;
+    let next = |world: &World| !world.attempts(0, sent + 0.01).is_empty();
+    assert!(world.run_until(sent + 700.0, next), "seed {seed}");
+    world.now - sent
+}
+
+#[test]
+fn who_has_lost_a_server_need_not_wait_for_the_whole_fleet_when_another_is_busy() {
+    // 120,000 users on two servers that take 200 a second each: the fleet needs 300 s, the 1,000 that are missing far less.
+    let delays = (0..50).map(|seed| sent_back_after(1006, 60_000.0, seed)).collect();
+    let (half, worst) = median_and_worst(delays);
+    assert!((10.0..30.0).contains(&half) && worst < 150.0, "{half} {worst}");
+}
+
+#[test]
+fn where_a_list_shows_that_no_crowd_is_on_its_way_the_back_of_the_queue_is_near() {
+    let delays = (0..50).map(|seed| sent_back_after(1013, 1_000.0, seed)).collect();
+    let (half, worst) = median_and_worst(delays);
+    assert!((2.5..5.0).contains(&half) && worst < 10.0, "{half} {worst}");
+}
+
+#[test]
 fn where_all_servers_are_gone_rounds_are_as_long_as_the_whole_fleet_needs() {
     let mut world = large();
     for server in &mut world.servers {
@@ -610,12 +678,17 @@ fn in_line(seed: u64) -> Option<(World, usize, f64)> {
 
 /// The same, with lists of this ttl, made so often.
 fn in_line_with_lists_every(ttl: f64, refresh: f64, seed: u64) -> Option<(World, usize, f64)> {
+    in_line_like(Config::default(), ttl, refresh, seed)
+}
+
+/// The same of a client like this.
+fn in_line_like(config: Config, ttl: f64, refresh: f64, seed: u64) -> Option<(World, usize, f64)> {
     let mut world = World::new(&[("a", 0, 1e5), ("b", 0, 1e5), ("c", 0, 1e5)]);
     world.head["ttl"] = json!(ttl);
     world.refresh = refresh;
     let set_users = |world: &mut World, users: f64| world.servers.iter_mut().for_each(|it| it.base_users = users);
     set_users(&mut world, 40_000.0);
-    let mut world = world.with_one_settled(seed);
+    let mut world = world.with_one_like(config, seed);
     let own = world.server_of(0).unwrap();
     set_users(&mut world, 0.0);
     world.set_manners(Manner::Hangs);
@@ -842,6 +915,61 @@ fn it_does_not_stay_where_the_trouble_is_its_own() {
         let left = leaves_at(&mut world, from) - from;
         assert!((9.9..10.1).contains(&left), "seed {seed}: {left}");
     }
+}
+
+#[test]
+fn where_its_key_meets_is_where_it_stays_and_nowhere_else() {
+    let config = Config {
+        affinity: Some(Affinity::of("room")),
+        ..Config::default()
+    };
+    let (mut stayed, mut filled) = (0, 0);
+    for seed in 0..120 {
+        let Some((mut world, server, from)) = in_line_like(config, 2.0, 1.0, seed) else {
+            continue;
+        };
+        // Who set out while it was shut out of there is somewhere else.
+        if world.attempts(0, 0.0)[0].1 != server {
+            continue;
+        }
+        let fills_up = seed % 2 == 1;
+        if fills_up {
+            world.run_until(from + 5.0, |_| false);
+            world.servers[server].base_users = 1e5;
+        }
+        let left = leaves_at(&mut world, from);
+        if fills_up {
+            assert!((9.9..10.1).contains(&(left - from)), "seed {seed}: {left}");
+            filled += 1;
+        } else {
+            assert!((260.0..=280.1).contains(&left), "seed {seed}: {left}");
+            stayed += 1;
+        }
+    }
+    assert!(stayed >= 5 && filled >= 5, "{stayed} {filled}");
+}
+
+#[test]
+fn one_that_has_opened_and_is_being_prepared_stands_in_no_line() {
+    let config = Config {
+        prepares: true,
+        ..Config::default()
+    };
+    let mut prepared = 0;
+    for seed in 0..60 {
+        let Some((mut world, _, from)) = in_line_like(config, 2.0, 1.0, seed) else {
+            continue;
+        };
+        // It has had its look at the list by then.
+        world.run_until(from + 9.5, |_| false);
+        let attempt = world.clients[0].watched.live().unwrap();
+        let now = at(world.now);
+        world.clients[0].watched.opened(now, attempt);
+        let left = leaves_at(&mut world, from) - from;
+        assert!((19.4..19.6).contains(&left), "seed {seed}: {left}");
+        prepared += 1;
+    }
+    assert!(prepared >= 10, "{prepared}");
 }
 
 #[test]

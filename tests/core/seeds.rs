@@ -4,7 +4,7 @@ use evenkeel::cause::SeedFailure;
 use evenkeel::client::{Config, RetryCause, State};
 
 use crate::support::at;
-use crate::world::{Answer, Happened, Manner, World};
+use crate::world::{Answer, Happened, LATENCY, Manner, World};
 
 fn unreachable() -> Answer {
     Answer::Fails(SeedFailure::Unreachable, None)
@@ -406,6 +406,46 @@ fn each_seed_has_pauses_of_its_own() {
         world.run_for(170.0);
         assert_eq!(asked(&world, 0), 2, "seed {seed}");
     }
+}
+
+#[test]
+fn after_one_that_failed_the_next_is_asked_first_and_after_the_last_the_first() {
+    let mut world = with_seeds(&[Answer::List; 3]).with_one_settled(1);
+    let asked_when_told_to = |world: &mut World| {
+        let from = world.now;
+        world.tell(0, |client, now| client.handle_refresh(now));
+        world.run_for(0.2);
+        let asked = world.fetches(0, from).into_iter().map(|fetch| fetch.1);
+        asked.collect::<Vec<_>>()
+    };
+    world.seeds = vec![Answer::Fails(SeedFailure::Overloaded, Some(100.0)); 3];
+    assert_eq!(asked_when_told_to(&mut world), [0, 1, 2]);
+    assert_eq!(asked_when_told_to(&mut world), [0, 1, 2]);
+    world.seeds[1] = Answer::List;
+    assert_eq!(asked_when_told_to(&mut world), [0, 1]);
+    world.seeds[1] = world.seeds[0];
+    assert_eq!(asked_when_told_to(&mut world), [1, 2, 0]);
+    assert_eq!(asked_when_told_to(&mut world), [1, 2, 0]);
+}
+
+#[test]
+fn when_the_turn_has_come_and_a_seed_fails_the_next_is_asked_before_it_is_decided() {
+    let mut checked = 0;
+    for seed in 0..20 {
+        let mut world = with_seeds(&[Answer::List; 2]).with_one_settled(seed);
+        world.seeds[0] = unreachable();
+        let from = world.now;
+        world.kill(world.server_of(0).unwrap());
+        assert!(world.run_until(from + 60.0, World::all_open), "seed {seed}");
+        let (asked, decided) = (world.fetches(0, from), world.attempts(0, from)[0].0);
+        let &(when, last) = asked.iter().rfind(|fetch| fetch.0 < decided).unwrap();
+        assert!(
+            last == 1 && decided >= when + 2.0 * LATENCY,
+            "seed {seed}: asked {last} at {when}"
+        );
+        checked += usize::from(world.fetches(0, from)[0].1 == 0);
+    }
+    assert!(checked > 10, "{checked}");
 }
 
 #[test]

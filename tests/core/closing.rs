@@ -1,6 +1,6 @@
 //! The application ends it, or wants another server.
 
-use evenkeel::client::{Client, Command, Config, State};
+use evenkeel::client::{AttemptId, Client, Command, Config, State};
 use evenkeel::decision::Assessment;
 use evenkeel::time::Instant;
 use serde_json::json;
@@ -45,6 +45,20 @@ fn a_closing_handshake_that_is_not_answered_ends_after_its_timeout() {
         LAST[1],
     ];
     assert_eq!(told(&world, 0, 60.0), expected);
+}
+
+#[test]
+fn the_end_of_another_connection_is_not_that_of_the_closing_handshake() {
+    let mut world = World::of_three().with_one_settled(1);
+    world.clients[0].forget_connection();
+    world.close(0);
+    let now = at(world.now);
+    let watched = &mut world.clients[0].watched;
+    assert_eq!(watched.closed(now, AttemptId(99), 1006, true), []);
+    assert_eq!(watched.client.state(), State::Closing);
+    let own = AttemptId(1);
+    assert_eq!(watched.closed(now, own, 1000, true).len(), 2);
+    assert_eq!(watched.client.state(), State::Closed);
 }
 
 #[test]

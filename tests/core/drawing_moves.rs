@@ -595,6 +595,10 @@ fn draws_are_a_minute_apart_give_or_take_a_fifth() {
         near(by_step[1], 0.125),
         "after a minute half of them may draw again: {by_step:?}"
     );
+    // Two seconds after four fifths of a minute some may, two before six fifths not all.
+    assert!(movers_by_step(&lone(&[(121.0, 0), (170.9, 0)]))[1] > 0);
+    let by_step = movers_by_step(&lone(&[(121.0, 0), (191.1, 0), (193.1, 0)]));
+    assert!(by_step[2] > 0, "{by_step:?}");
 }
 
 #[test]
@@ -654,6 +658,40 @@ fn those_who_move_start_within_ten_seconds() {
     assert!((4.0..6.0).contains(&middle), "{middle}");
 }
 
+#[test]
+fn who_was_to_go_to_a_server_that_is_not_offered_any_more_stays() {
+    let fleet = |offered: bool| {
+        let better = entry("a", json!({ "users": 0, "capacity": 1e3, "available": offered }));
+        list(json!([
+            better,
+            in_group(1, "b", 400.0, 1e3),
+            in_group(1, "c", 0.0, 1e3)
+        ]))
+    };
+    let mut planned = 0;
+    for seed in 0..SEEDS {
+        let config = Config {
+            seeds: 0,
+            ..Config::default()
+        };
+        let mut client = Watched::new(config, seed);
+        client.given_list(at(0.0), list(json!([server("b", 1.0, 10.0)])));
+        client.start(at(0.0));
+        let attempt = client.live().unwrap();
+        client.opened(at(0.0), attempt);
+        client.given_list(at(121.0), fleet(true));
+        let Some((_, begins)) = client.client.leaving() else {
+            continue;
+        };
+        client.given_list(at(121.0), fleet(false));
+        let commands = client.wake(begins);
+        assert_eq!(commands, [], "seed {seed}");
+        assert_eq!(client.client.leaving(), None, "seed {seed}");
+        planned += 1;
+    }
+    assert!(near(planned, 0.5), "{planned}");
+}
+
 // Drain.
 
 #[test]
@@ -689,6 +727,14 @@ fn those_who_leave_a_draining_server_choose_as_those_who_have_lost_it() {
     ];
     assert_chances(&Life::with("a", [&there, &there, &draining]), &chances);
     assert_chances(&Life::with("a", [&there, &there, &unavailable]), &chances);
+    // Those of a server that was available a moment ago are counted already.
+    let lately = [
+        (30.0, &there as &dyn Fn(f64) -> Value),
+        (110.0, &there),
+        (121.0, &unavailable),
+    ];
+    let life = Life::by("a", lately.map(|(when, servers)| (when, list(servers(0.0)))));
+    assert_chances(&life, &chances);
 }
 
 // All of it at once.

@@ -4,7 +4,8 @@ use evenkeel::cause::Cause;
 use evenkeel::client::{AttemptId, Config, FOREVER, MoveReason, RetryCause, State};
 use serde_json::json;
 
-use crate::support::secs;
+use crate::support::{at, list, secs, server};
+use crate::watched::Watched;
 use crate::world::{Happened, LATENCY, Manner, World};
 
 const INTERVAL: f64 = 20.0;
@@ -269,16 +270,111 @@ fn a_ping_that_could_not_be_sent_need_not_be_answered_and_is_no_sign_of_life() {
     // Every ping fails, once it is due.
     while world.now < from + 35.0 {
         world.run_for(0.05);
-        world.tell(0, |client, _| {
-            for attempt in 0..3 {
-                client.handle_not_asked(AttemptId(attempt));
-            }
-        });
+        let attempt = world.clients[0].watched.connection().unwrap();
+        world.tell(0, |client, _| client.handle_not_asked(attempt));
     }
     assert!(!lost(&world));
     // Silence accuses from when something was heard last, whatever was tried since.
     world.run_for(26.0);
     assert!(lost(&world));
+}
+
+#[test]
+fn that_a_ping_for_another_connection_could_not_be_sent_says_nothing_of_this_one() {
+    let mut world = World::of_three().with_one_like(with_heartbeat(), 1);
+    let from = world.now;
+    freeze_own(&mut world);
+    assert!(world.run_until(from + INTERVAL, |world| world.count(0, from, Happened::Beat) == 1));
+    let asked = world.now;
+    world.tell(0, |client, _| client.handle_not_asked(AttemptId(99)));
+    assert!(world.run_until(asked + TIMEOUT + 0.01, lost));
+}
+
+#[test]
+fn when_a_connection_was_last_heard_of_can_be_read_as_long_as_it_stands() {
+    let mut world = World::of_three();
+    world.start(1);
+    let heard = |world: &World| world.clients[0].watched.client.last_heard();
+    assert_eq!(heard(&world), None);
+    assert!(world.run_until(1.0, World::all_open));
+    assert_eq!(heard(&world), Some(at(world.now)));
+    world.run_for(10.0);
+    let server = world.server_of(0).unwrap();
+    world.broadcast(server);
+    world.run_for(LATENCY);
+    let arrived = at(world.now);
+    world.run_for(10.0);
+    assert_eq!(heard(&world), Some(arrived));
+    world.kill(server);
+    assert_eq!(heard(&world), None);
+}
+
+#[test]
+fn a_timer_that_fires_at_the_very_instant_finds_something_to_do() {
+    for config in [
+        with_heartbeat(),
+        Config {
+            silence_timeout: Some(secs(TIMEOUT)),
+            ..Config::default()
+        },
+    ] {
+        let config = Config { seeds: 0, ..config };
+        let mut client = Watched::new(config, 1);
+        client.given_list(at(0.0), list(json!([server("a", 0.0, 10.0)])));
+        client.start(at(0.0));
+        let attempt = client.live().unwrap();
+        client.opened(at(0.0), attempt);
+        let mut now = at(0.0);
+        while client.connection().is_some() {
+            let due = client.client.poll_timeout().unwrap();
+            assert!(due > now, "woken at {now:?}, it wants to be woken at {due:?}");
+            now = due;
+            client.wake(now);
+        }
+        let asks = config.heartbeat_interval < FOREVER;
+        assert_eq!(now, at(if asks { INTERVAL + TIMEOUT } else { TIMEOUT }));
+    }
+}
+
+#[test]
+fn a_silence_that_is_about_to_accuse_is_check_enough_after_a_sleep() {
+    let config = Config {
+        silence_timeout: Some(secs(60.0)),
+        ..Config::default()
+    };
+    for (silent, replaced) in [(49.0, 1), (51.0, 0)] {
+        let mut world = World::of_three().with_one_that_is_sent_to(config, 1);
+        let server = world.server_of(0).unwrap();
+        world.broadcast(server);
+        world.run_for(LATENCY + silent);
+        let woke = world.now;
+        world.tell(0, |client, now| client.handle_wake(now));
+        world.run_for(2.0);
+        world.broadcast(server);
+        world.run_for(20.0);
+        assert_eq!(world.attempts(0, woke).len(), replaced, "silent for {silent} s");
+        assert!(!lost(&world), "silent for {silent} s");
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_replaced_at_once_at_another_server_where_the_list_has_its_own_no_more() {
+    for seed in 0..50 {
+        let config = Config {
+            refresh_interval: FOREVER,
+            ..Config::default()
+        };
+        let mut world = World::of_three().with_one_like(config, seed);
+        let own = world.server_of(0).unwrap();
+        world.servers[own].unlisted = true;
+        world.tell(0, |client, now| client.handle_refresh(now));
+        world.run_for(0.1);
+        let from = world.now;
+        world.tell(0, |client, now| client.handle_wake(now));
+        world.run_for(1.01);
+        assert_eq!(world.attempts(0, from).len(), 1, "seed {seed}");
+        assert!(!lost(&world), "seed {seed}");
+    }
 }
 
 #[test]
@@ -365,13 +461,17 @@ fn a_message_heard_after_a_sleep_spares_the_replacement() {
         world.run_for(600.0);
         assert_eq!(world.attempts(0, woke), [], "seed {seed}");
 
-        // But not if it is from before.
-        world.sleep(600.0);
-        let woke = world.now;
-        world.run_for(1e-5);
-        world.tell(0, |client, now| client.handle_heard(attempt, now - secs(1.0)));
-        world.run_for(60.0);
-        assert_eq!(world.attempts(0, woke).len(), 1, "seed {seed}");
+        // But not if it is from before, or may be: nobody knows at which end of the sleep it came.
+        for before in [1.0, 0.0] {
+            world.sleep(600.0);
+            let woke = world.now;
+            world.run_for(0.0);
+            let heard = at(woke) - secs(before);
+            let attempt = world.clients[0].watched.live().unwrap();
+            world.tell(0, |client, _| client.handle_heard(attempt, heard));
+            world.run_for(60.0);
+            assert_eq!(world.attempts(0, woke).len(), 1, "seed {seed}, {before} s before");
+        }
 
         // As well as one that comes while it is being tried again.
         world.set_manners(Manner::Refuses);
@@ -384,6 +484,38 @@ fn a_message_heard_after_a_sleep_spares_the_replacement() {
         let heard = world.now;
         world.run_for(600.0);
         assert_eq!(world.attempts(0, heard), [], "seed {seed}");
+    }
+}
+
+#[test]
+fn to_a_connection_that_opened_in_a_sleep_and_was_not_heard_on_since_there_is_no_return() {
+    let config = Config {
+        prepares: true,
+        ..Config::default()
+    };
+    for (heard, returns) in [(false, 0), (true, 1)] {
+        let mut world = World::of_three();
+        world.start_with(config, 1);
+        world.run_for(2.5 * LATENCY);
+        assert_eq!(world.state(0), State::Connecting);
+        world.prepares_in = Some(0.0);
+        world.sleep(600.0);
+        world.run_for(0.0);
+        assert_eq!(world.state(0), State::Open);
+        let woke = world.now;
+        if heard {
+            world.broadcast(world.server_of(0).unwrap());
+        }
+        world.run_for(1.0);
+        world.tell(0, |client, now| client.handle_migrate(now));
+        world.run_for(1.0);
+        assert_eq!(world.count(0, woke, Happened::Migrated(MoveReason::Requested)), 1);
+        world.kill(world.server_of(0).unwrap());
+        assert_eq!(
+            world.count(0, woke, Happened::Migrated(MoveReason::Return)),
+            returns,
+            "heard: {heard}"
+        );
     }
 }
 

@@ -488,6 +488,37 @@ fn migrate_always_goes_elsewhere_even_to_a_group_behind() {
 }
 
 #[test]
+fn a_list_that_comes_into_force_before_a_decision_is_carried_out_moves_it_along_or_takes_it_back() {
+    let servers = |ids: &[&str]| list(ids.iter().map(|id| server(id, 0.0, 10.0)).collect());
+    for (then, goes_to) in [(&["b", "c", "a"][..], Some("b")), (&["c", "a"], None)] {
+        let config = Config {
+            seeds: 0,
+            ..Config::default()
+        };
+        let (mut client, mut assessment) = (Client::new(config, 1), Assessment::default());
+        client.handle_given_list(at(0.0), servers(&["a"]));
+        client.handle_start();
+        while client.poll(at(0.0), &mut assessment).is_some() {}
+        client.handle_open(at(0.0), AttemptId(1));
+        while client.poll(at(0.0), &mut assessment).is_some() {}
+        client.handle_given_list(at(1.0), servers(&["a", "b"]));
+        client.handle_migrate(at(1.0));
+        let told = client.poll(at(1.0), &mut assessment);
+        assert_eq!(told, Some(Command::State(State::Migrating)));
+        // Whoever hears of it has another list.
+        client.handle_given_list(at(1.0), servers(then));
+        let commands: Vec<Command> = std::iter::from_fn(|| client.poll(at(1.0), &mut assessment)).collect();
+        let connects = commands.iter().find_map(|command| match command {
+            Command::Connect { decision, .. } => Some(then[decision.server]),
+            _ => None,
+        });
+        assert_eq!(connects, goes_to, "{commands:?}");
+        let stays = client.state() == State::Open;
+        assert_eq!(stays, goes_to.is_none(), "{commands:?}");
+    }
+}
+
+#[test]
 fn migrate_does_nothing_where_there_is_nothing_else() {
     let mut alone = World::new(&[("a", 0, 1000.0)]);
     let mut full_of_trouble = World::of_three();

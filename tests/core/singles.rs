@@ -401,6 +401,18 @@ fn one_that_does_not_open_in_time_is_over_and_its_server_passed_over_once() {
 }
 
 #[test]
+fn one_that_hangs_because_we_have_just_woken_up_is_over_and_no_servers_fault() {
+    for (woken_before, failures) in [(9.9, 0), (10.1, 1)] {
+        let mut keeper = Keeper::of_two(1);
+        keeper.tell(Client::handle_wake);
+        keeper.wait(woken_before);
+        let (id, _) = keeper.dial();
+        assert_eq!(keeper.wait(10.1), [Command::Abandon { attempt: id }, over(id)]);
+        assert_eq!(keeper.client.failures(), failures, "{woken_before} s after");
+    }
+}
+
+#[test]
 fn where_all_are_out_each_has_another_chance_but_where_none_is_offered_it_is_over_at_once() {
     let mut keeper = Keeper::of_two(1);
     for _ in 0..10 {

@@ -750,11 +750,13 @@ impl Client {
     ) -> Option<Decision> {
         self.decided_by = self.lists;
         let attempt = self.attempt_mut(id).map(|attempt| attempt.server);
+        let attempt = attempt.or_else(|| self.single_decided(id));
         let position = attempt.and_then(|server| self.selector.in_force()?.list.position(server));
         if let Some(server) = position {
             self.assess(now, Overrides::default(), assessment);
             return Some(Decision { server, ..decision });
         }
+        self.single_undecided(now, id);
         // It was never under way: its end is no news either.
         self.outbox
             .retain(|command| !matches!(command, Command::Abandon { attempt } if *attempt == id));

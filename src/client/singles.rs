@@ -87,6 +87,21 @@ impl Client {
         true
     }
 
+    /// The server that a decision has fallen on, before the application has heard of it.
+    pub(super) fn single_decided(&self, id: AttemptId) -> Option<ServerKey> {
+        self.singles.iter().find_map(|single| match single.stage {
+            Stage::Credentials(server) if single.id == id => Some(server),
+            _ => None,
+        })
+    }
+
+    /// The list in force has no such server any more: it is decided anew.
+    pub(super) fn single_undecided(&mut self, now: Instant, id: AttemptId) {
+        if self.single_decided(id).is_some() {
+            self.enter(id, Stage::Wanted, now + self.config.connect_timeout);
+        }
+    }
+
     fn enter(&mut self, id: AttemptId, stage: Stage, deadline: Instant) {
         if let Some(single) = self.single_mut(id) {
             single.stage = stage;

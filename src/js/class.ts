@@ -2,11 +2,11 @@ import type { Load } from "./core.js";
 import type { Driver } from "./driver.js";
 import type { SocketErrorEvent } from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
-import { classOptions, type WebSocketClassOptions } from "./options.js";
+import { classOptions, socketOptions, type WebSocketClassOptions } from "./options.js";
 import type * as Platform from "./platform.js";
 import { Single } from "./single.js";
 import { Socket } from "./socket.js";
-import { parseSource, type Source } from "./source.js";
+import { parseFallback, parseSource, type Source } from "./source.js";
 import { parseProtocols, parseUrl } from "./validate.js";
 
 /** One connection, chosen once: a `WebSocket`, and what it knows of its server. */
@@ -42,13 +42,15 @@ export function makeClass(load: Load, seed: Source, given?: WebSocketClassOption
   parseSource(seed);
   const { url: where, affinity, ...options } = classOptions(given);
   const { WebSocket, log, credentialTimeout } = options;
-  const common = typeof affinity === "string" ? { ...options, affinity } : options;
+  const common = { ...options, ...(typeof affinity === "string" && { affinity }), autoConnect: false };
+  // What is wrong is said here, and not when the first connection is wanted.
+  parseFallback(socketOptions(common).fallback);
   let kept: Promise<Driver> | undefined;
 
   /** The list and the memory: of a socket that never connects, but decides for those that do. One that broke is made anew. */
   const keeper = (): Promise<Driver> => {
     kept ??= new Promise((resolve, reject) => {
-      const socket = new Socket(load, seed, [], { ...common, autoConnect: false }, { kept: resolve });
+      const socket = new Socket(load, seed, [], common, { kept: resolve });
       socket.onerror = ({ error }: SocketErrorEvent) => {
         kept = undefined;
         reject(error);

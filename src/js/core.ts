@@ -46,6 +46,8 @@ export type Cached = Arrival & { ago: number };
 export interface Answer {
   response: Platform.Response | undefined;
   document: unknown;
+  /** When it came, by `performance.now()`. */
+  at: number;
 }
 
 /** The end of a connection, or of an attempt at one. */

@@ -72,6 +72,9 @@ const CLOSING = 6;
 /** What the core says: its kind, then what it needs. */
 type Command = [kind: number, id: number, number, number];
 
+/** An answer that has waited for so long, in seconds, is older by that. */
+const LATE = 1;
+
 /** Whichever attempt it is. */
 const ANY = -1;
 
@@ -253,8 +256,15 @@ export class Driver {
   }
 
   ended(attempt: number, code: number): void {
-    this.#core.closed(this.#clock.now(), attempt, code, false);
+    this.#core.closed(this.#woken(), attempt, code, false);
     this.#pump();
+  }
+
+  /** The time, for what has ended: what ends while the page is asleep, its sleep has ended. */
+  #woken(): number {
+    const now = this.#clock.now();
+    if (this.#asleep) this.#core.tell(now, NEWS.wake as number, 0);
+    return now;
   }
 
   /** Closes for good; the arguments are those of `WebSocket.close()`, checked. */
@@ -296,7 +306,7 @@ export class Driver {
   }
 
   /** A seed has answered. */
-  answered(request: number, { response, document }: Answer): void {
+  answered(request: number, { response, document, at }: Answer): void {
     const asked = this.#requests.get(request);
     if (!asked) return;
     const header = (name: string): string => response?.headers?.get(name) ?? "";
@@ -306,10 +316,13 @@ export class Driver {
       const seconds = /^\d+$/.test(wish) ? +wish : (Date.parse(wish) - Date.now()) / 1000;
       this.#listFailed(request, response.status, undefined, seconds);
     } else {
+      const age = Number.parseInt(header("age"), 10);
+      const waited = (performance.now() - at) / 1_000;
       const arrival: Arrival = {
         document,
         base: response?.url || this.#bases[asked.seed],
-        age: Number.parseInt(header("age"), 10),
+        // What was asked for before the wasm was there may have waited for it.
+        age: waited > LATE ? (age || 0) + waited : age,
         maxAge: Number(/(?:^|[\s,])max-age=(\d+)/i.exec(header("cache-control"))?.[1]),
       };
       try {
@@ -371,7 +384,6 @@ export class Driver {
     clearTimeout(this.#timer);
     this.#dropRequests();
     for (const attempt of [...this.#links.keys()]) this.#abandon(attempt);
-    for (const wanted of this.#wanted.values()) wanted.over();
     this.#core.free();
   }
 
@@ -565,8 +577,7 @@ export class Driver {
     socket.onclose = (event) => {
       const { code, reason, wasClean } = event;
       this.#abandon(attempt);
-      const now = this.#clock.now();
-      if (this.#asleep) this.#core.tell(now, NEWS.wake as number, 0);
+      const now = this.#woken();
       const present = this.#core.asks(attempt);
       const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored, final: false }, present };
       this.#closing = closing;

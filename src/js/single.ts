@@ -42,7 +42,7 @@ export class Single implements Drives, Wanted {
           this.#listen(this.#face.dial(url, protocols, server, false), server);
         } catch (error) {
           this.#closure = { ...ABNORMAL, error };
-          this.#keeper.undialed(attempt);
+          this.#keeper.ended(attempt, ABNORMAL.code);
         }
       },
       (error) => {
@@ -111,11 +111,8 @@ export class Single implements Drives, Wanted {
     this.#keeper.update(document, base);
   }
 
-  refresh(): void {
-    this.#keeper.refresh();
-  }
-
-  // It neither comes back nor moves, and no seed answers it.
+  // It neither comes back nor moves, asks no seed, and none answers it.
+  refresh(): void {}
   reconnect(): void {}
   migrate(): void {}
   answered(): void {}

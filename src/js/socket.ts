@@ -341,7 +341,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     if (this.#role.requested && this.readyState === 0) {
       throw new DOMException("The connection is not open yet", "InvalidStateError");
     }
-    if (this.#state >= CLOSING) {
+    // Of one that does not come back, a connection that is closing unnoticed is the end.
+    if (this.#state >= CLOSING || (this.#role.requested && this.#live && this.#live.readyState > 1)) {
       this.#unsent += bytes;
       this.#drop([message], "closed");
     } else {

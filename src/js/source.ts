@@ -94,7 +94,7 @@ export async function ask(
   let failure: ErrorCode = "seed-failed";
   try {
     if (typeof seed === "function") {
-      return { response: undefined, document: plain(await seed(signal)) };
+      return { response: undefined, document: plain(await seed(signal)), at: performance.now() };
     }
     const init = typeof request === "function" ? await request(seed) : request;
     failure = "seed-unreachable";
@@ -104,11 +104,12 @@ export async function ask(
       // Lets go of the connection; how that ends is nobody's concern.
       response.body?.cancel().catch(() => {});
       if (stray) throw new EvenkeelError("seed-redirected", response.url);
-      return { response, document: undefined };
+      return { response, document: undefined, at: performance.now() };
     }
     const text = await textOf(response);
     failure = parse ? "parse-failed" : "list-not-json";
-    return { response, document: parse ? plain(await parse(text, response)) : JSON.parse(text) };
+    const document = parse ? plain(await parse(text, response)) : JSON.parse(text);
+    return { response, document, at: performance.now() };
   } catch (error) {
     throw error instanceof EvenkeelError ? error : new EvenkeelError(failure, error);
   }

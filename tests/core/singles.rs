@@ -243,6 +243,24 @@ fn a_list_from_an_earlier_visit_serves_at_once_while_a_seed_is_asked() {
 }
 
 #[test]
+fn a_list_that_comes_between_the_decision_and_its_attempt_is_the_one_that_counts() {
+    for (servers, expected) in [
+        (json!([server("new", 99.0, 100.0), server("a", 10.0, 100.0)]), "a"),
+        (json!([server("new", 10.0, 100.0)]), "new"),
+    ] {
+        let mut keeper = Keeper::new(Config::default(), 1);
+        let only = list(json!([server("a", 10.0, 100.0)]));
+        keeper.tell(|client, now| client.handle_cached_list(now, now, only));
+        let id = keeper.client.handle_want(keeper.now, None);
+        // Whoever is to ask a seed brings a list along.
+        let first = keeper.client.poll(keeper.now, &mut keeper.assessment);
+        assert!(asked(&first.into_iter().collect::<Vec<_>>()).is_some());
+        let commands = keeper.tell(|client, now| client.handle_given_list(now, list(servers)));
+        assert_eq!(keeper.chosen(id, &commands), expected);
+    }
+}
+
+#[test]
 fn a_server_that_refuses_one_is_out_for_all() {
     for seed in 0..20 {
         let mut keeper = Keeper::of_two(seed);

@@ -123,6 +123,19 @@ test("a failure of the answer is told as an answer that is no list, every other 
   );
 });
 
+test("an answer that has waited to be taken is older by that", () => {
+  const made = rig();
+  const ages = [undefined, "3"].map((age) => {
+    made.does(says.fetch(1));
+    made.since();
+    const headers = age === undefined ? {} : { age };
+    made.driver.answered(1, { ...answer([{ url: "ws://a.example/" }], { headers }), at: performance.now() - 5_000 });
+    const [[, , , taken]] = made.since();
+    return taken;
+  });
+  assert.ok(ages[0] >= 5 && ages[0] < 6 && ages[1] >= 8 && ages[1] < 9, String(ages));
+});
+
 test("a list without a usable server says what was wrong with its entries", () => {
   const made = rig();
   made.does(says.fetch(1));
@@ -746,6 +759,9 @@ test("what ends while the page is put to sleep was not ended by its server", (t)
   assert.deepEqual(end(3), [crash(3)]);
   fire("window", "pagehide", { persisted: true });
   assert.deepEqual(end(4), [told("wake"), crash(4)]);
+  // Also one that was chosen once.
+  made.driver.ended(5, 1006);
+  assert.deepEqual(made.since(), [told("wake"), ["closed", 5, 1006, false]]);
 });
 
 test("nothing is left behind at the end: no listener, request, timer, socket or memory", (t) => {

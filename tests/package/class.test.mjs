@@ -205,6 +205,47 @@ describe("all of a class", () => {
     assert.equal(sockets.find(({ server }) => server).snapshot().server, "good");
   });
 
+  test("leave a server alone whose socket cannot even be made", async () => {
+    const [good, bad] = [await echo("good"), await echo("bad")];
+    let refused = 0;
+    class Picky extends WebSocket {
+      constructor(url, ...rest) {
+        if (`${url}`.startsWith(bad.url)) {
+          refused += 1;
+          throw new Error("not there");
+        }
+        super(url, ...rest);
+      }
+    }
+    const Chosen = make(listOf(good, bad), { WebSocket: Picky });
+    const errors = [];
+    for (let made = 0; made < 30; made += 1) {
+      const socket = new Chosen("ws://any.example/");
+      socket.onerror = ({ error }) => errors.push(error.code);
+      await Promise.race([next(socket, "open"), ended(socket)]);
+    }
+    assert.equal(refused, 1);
+    assert.deepEqual(errors, ["socket-failed"]);
+  });
+
+  test("discard what is sent to a connection that is closing unnoticed, as the browser does", async () => {
+    const server = await echo("a");
+    const sockets = [];
+    class Kept extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        sockets.push(this);
+      }
+    }
+    const socket = await opened(new (make(listOf(server), { WebSocket: Kept }))("ws://any.example/"));
+    sockets[0].close();
+    assert.equal(sockets[0].readyState, WebSocket.CLOSING);
+    const before = socket.bufferedAmount;
+    socket.send("x".repeat(3_000_000));
+    assert.equal(socket.bufferedAmount - before, 3_000_000);
+    await ended(socket);
+  });
+
   test("of one key meet on one server, those of many on all", async () => {
     const all = [await echo("a"), await echo("b"), await echo("c")];
     const affinity = (requested) => requested.pathname;
@@ -245,6 +286,8 @@ describe("all of a class", () => {
       { affinity: 3 },
       { url: "ws://x/" },
       { nope: 1 },
+      { allow: ["https://a.example/"] },
+      { fallback: "https://a.example/" },
     ])
       assert.throws(() => make("https://seed.example/", options), { code: "bad-option" });
     assert.throws(() => make({ url: 1 }.nope), { code: "bad-source" });

@@ -6,7 +6,7 @@ use crate::affinity::Affinity;
 use crate::cause::{Cause, asks_for_credentials, is_abnormal, is_final};
 use crate::decision::Assessment;
 use crate::list::ServerKey;
-use crate::selector::{Decision, Overrides};
+use crate::selector::{Decision, InForce, Overrides};
 use crate::time::{Duration, Instant};
 
 /// Where the list in force is older than its ttl, an answer of the seeds is waited for so long: until a slow seed would get
@@ -63,7 +63,7 @@ impl Client {
     /// closing handshake is over or has taken too long.
     pub fn handle_leave(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
-        let wait = match self.single_mut(attempt).map(|single| single.stage) {
+        let wait = match self.single_stage(attempt) {
             None | Some(Stage::Closing) => return,
             Some(Stage::Open(..)) => self.config.close_timeout,
             Some(_) => LATER_TASK,
@@ -71,28 +71,27 @@ impl Client {
         self.enter(attempt, Stage::Closing, now + wait);
     }
 
-    fn single_mut(&mut self, id: AttemptId) -> Option<&mut Single> {
-        self.singles.iter_mut().find(|single| single.id == id)
+    fn single_stage(&self, id: AttemptId) -> Option<Stage> {
+        let single = self.singles.iter().find(|single| single.id == id);
+        single.map(|single| single.stage)
     }
 
     /// The application has said where it goes. False if it is none of these.
     pub(super) fn single_dialed(&mut self, now: Instant, attempt: AttemptId) -> bool {
-        let Some(&mut Single { stage, .. }) = self.single_mut(attempt) else {
-            return false;
-        };
-        if let Stage::Credentials(server) = stage {
+        let stage = self.single_stage(attempt);
+        if let Some(Stage::Credentials(server)) = stage {
             let deadline = self.dial_deadline(now, server);
             self.enter(attempt, Stage::Dialing(server), deadline);
         }
-        true
+        stage.is_some()
     }
 
     /// The server that a decision has fallen on, before the application has heard of it.
     pub(super) fn single_decided(&self, id: AttemptId) -> Option<ServerKey> {
-        self.singles.iter().find_map(|single| match single.stage {
-            Stage::Credentials(server) if single.id == id => Some(server),
+        match self.single_stage(id) {
+            Some(Stage::Credentials(server)) => Some(server),
             _ => None,
-        })
+        }
     }
 
     /// The list in force has no such server any more: it is decided anew.
@@ -103,7 +102,7 @@ impl Client {
     }
 
     fn enter(&mut self, id: AttemptId, stage: Stage, deadline: Instant) {
-        if let Some(single) = self.single_mut(id) {
+        if let Some(single) = self.singles.iter_mut().find(|single| single.id == id) {
             single.stage = stage;
             single.deadline = deadline;
         }
@@ -111,8 +110,7 @@ impl Client {
 
     /// Its connection stands.
     pub(super) fn single_opened(&mut self, now: Instant, attempt: AttemptId) {
-        let stage = self.single_mut(attempt).map(|single| single.stage);
-        if let Some(Stage::Dialing(server)) = stage {
+        if let Some(Stage::Dialing(server)) = self.single_stage(attempt) {
             self.enter(attempt, Stage::Open(server, now), now + self.config.min_uptime);
             self.selector.memory.connected(server);
         }
@@ -211,7 +209,7 @@ impl Client {
 
     /// Whether a decision can be made by the list in force, rather than by one that a seed is about to give.
     fn decides_for_single(&self, now: Instant, single: &Single) -> bool {
-        let good_enough = |in_force: &crate::selector::InForce| {
+        let good_enough = |in_force: &InForce| {
             in_force.is_fresh(now)
                 || self.from_cache
                 || self.seeds.ready_at().is_some_and(|at| at > now)

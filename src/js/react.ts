@@ -35,9 +35,8 @@ const all = (snapshot: SocketSnapshot): SocketSnapshot => snapshot;
 const NOTHING = observe(null).getSnapshot();
 
 /**
- * What a socket is doing now, or what `select` picks of that (a part of it, not a new object each time): the component is rendered
- * again when it is another. Without a
- * socket, on a server and while a page of its is brought to life, it is idle.
+ * What a socket is doing now, or what `select` picks of that (a part of it, not a new object each time): the component is
+ * rendered again when it is another. Without a socket, on a server and while a page of its is brought to life, it is idle.
  */
 export function useSocketState(socket: ObservableSocket | null | undefined): SocketSnapshot;
 export function useSocketState<T>(

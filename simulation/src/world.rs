@@ -1,7 +1,7 @@
 //! Clients, servers and a seed in virtual time.
 //!
 //! One thread, one [`Timeline`]: a run is a pure function of its plan, its policy and its random seed. Each client has one
-//! timer at most that counts ([`Slot::armed`]); one that is put off is left where it is and finds out when it fires.
+//! timer at most that counts (`Slot::armed`); one that is put off is left where it is and finds out when it fires.
 
 use evenkeel::cause::SeedFailure;
 use evenkeel::time::Instant;

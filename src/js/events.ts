@@ -37,6 +37,7 @@ export interface ListEvent extends Platform.Event, ListSummary {
   readonly age: number | null;
   /** How long the list may be relied on, in seconds. */
   readonly ttl: number;
+  /** The entries that were left out, and why. */
   readonly dropped: DroppedEntry[];
   /** Which seed it is from, by its position in the first argument; null: from elsewhere. */
   readonly seed: number | null;
@@ -74,6 +75,10 @@ export interface DecisionEvent extends Platform.Event, Decision {}
 export interface RetryEvent extends Platform.Event {
   /** Milliseconds until then. */
   readonly delay: number;
+  /**
+   * What made it necessary: `crash`, `short-lived`, `refused`, `overload`, `sent-away`, `local`, `credentials`,
+   * `nothing-eligible`, or how a seed failed (`seed-timeout` and the like).
+   */
   readonly cause: string;
   /** The losses and failed attempts to connect since things were last well; seeds that fail do not count. */
   readonly attempt: number;
@@ -88,20 +93,31 @@ export interface RetryEvent extends Platform.Event {
 /** `drop`: these messages will not be sent. */
 export interface DropEvent extends Platform.Event {
   readonly messages: readonly Message[];
+  /** The queue was full, or the socket was closed for good. */
   readonly reason: "overflow" | "closed";
 }
 
 /** The events of a socket, by kind. */
 export interface BalancedWebSocketEventMap {
+  /** A connection stands: the first one, each that follows a loss, and each that was moved to without `prepare`. */
   open: Platform.Event;
+  /** Something arrived, on this connection or on the one before while it lingers; answers to heartbeats are kept back. */
   message: Platform.MessageEvent;
+  /** Before the `close` of an attempt that failed, and of a connection that broke. */
   error: SocketErrorEvent;
+  /** A connection was lost or left, an attempt failed, or it is over: then `readyState` is CLOSED. */
   close: SocketCloseEvent;
+  /** With every change of `state`, before the event that tells what happened. */
   statechange: StateChangeEvent;
+  /** With every list that comes into force: from a seed, storage or `fallback`, and by `update()`. */
   list: ListEvent;
+  /** Before each attempt. */
   decision: DecisionEvent;
+  /** After a move with `prepare`. */
   migrate: MigrateEvent;
+  /** With each wait for another attempt, and each time a seed has failed. */
   retry: RetryEvent;
+  /** When messages that were sent are given up: the queue is full, or it is over. */
   drop: DropEvent;
 }
 

@@ -1,4 +1,4 @@
-// The examples of the README in the frameworks they are for, against real servers.
+// The examples of docs/frameworks.md in the frameworks they are for, against real servers.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -51,11 +51,11 @@ after(async () => {
   await installed?.remove();
 });
 
-test("the README's examples are those that are tested here", async () => {
-  const readme = await readFile(join(root, "README.md"), "utf8");
+test("the documentation's examples are those that are tested here", async () => {
+  const page = await readFile(join(root, "docs/frameworks.md"), "utf8");
   for (const component of new Set(Object.values(FIXTURES))) {
     const source = await readFile(new URL(component, import.meta.url), "utf8");
-    assert.ok(readme.includes(`\n${source}\`\`\`\n`), `${component} is another in the README`);
+    assert.ok(page.includes(`\n${source}\`\`\`\n`), `${component} is another in docs/frameworks.md`);
   }
 });
 

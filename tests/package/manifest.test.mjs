@@ -13,7 +13,7 @@ after(() => installed.remove());
 
 const tool = (path, ...parameters) => run(process.execPath, [join(root, "node_modules", path), ...parameters]);
 
-test("npm pack builds first and packs the product, the licences and nothing of the workshop", async () => {
+test("npm pack builds first and packs the product, its documentation, the licences and nothing of the workshop", async () => {
   const [packed] = JSON.parse(await run("npm", ["pack", "--dry-run", "--json", "--silent"]));
   const files = packed.files.map((file) => file.path);
   const entries = ["index", "slim", "store", "react"].flatMap((entry) => [`${entry}.js`, `${entry}.d.ts`]);
@@ -21,7 +21,8 @@ test("npm pack builds first and packs the product, the licences and nothing of t
   for (const file of [...needed.map((name) => `dist/${name}`), "LICENSE-MIT", "LICENSE-APACHE", "README.md"]) {
     assert.ok(files.includes(file), `${file} is missing`);
   }
-  const product = /^(dist\/[\w.-]+\.(js|d\.ts|wasm|json)|package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/;
+  const product =
+    /^(dist\/[\w.-]+\.(js|d\.ts|wasm|json)|docs\/[\w-]+\.md|package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/;
   assert.deepEqual(
     files.filter((file) => !product.test(file)),
     [],

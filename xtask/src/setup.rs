@@ -111,16 +111,21 @@ pub(crate) fn network_tools() {
 /// The brokers that other libraries' clients are tested against. As with the network's tools, only root is given them: whoever
 /// has none does without the tests that need them, which say so.
 pub(crate) fn brokers() {
-    for (package, program) in [
-        ("nats-server", "/usr/sbin/nats-server"),
-        ("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server"),
-    ] {
-        if !Path::new(program).exists()
-            && is_root()
-            && let Err(error) = install_packages(&[package])
-        {
-            eprintln!("{error:#}: install {package} for the tests of its clients");
-        }
+    server("nats-server", "/usr/sbin/nats-server");
+    server("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server");
+}
+
+/// The proxy that the documentation has a configuration for; likewise.
+pub(crate) fn reverse_proxy() {
+    server("nginx-light", "/usr/sbin/nginx");
+}
+
+fn server(package: &str, program: &str) {
+    if !Path::new(program).exists()
+        && is_root()
+        && let Err(error) = install_packages(&[package])
+    {
+        eprintln!("{error:#}: install {package} for the tests that need it");
     }
 }
 

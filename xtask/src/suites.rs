@@ -26,8 +26,10 @@ const TOOLS: &str = "tools-matrix";
 /// The folder of tests that have packages of their own, which nothing else needs.
 const FRAMEWORKS: &str = "tests/frameworks";
 
-/// The environment variable that names the program that draws schedules of faults, for tests.
+/// The environment variables that name programs for tests: the one that draws schedules of faults, the simulation, and this one.
 const SCHEDULES_VARIABLE: &str = "EVENKEEL_SCHEDULES_PROGRAM";
+const SIMULATION_VARIABLE: &str = "EVENKEEL_SIMULATION_PROGRAM";
+const XTASK_VARIABLE: &str = "EVENKEEL_XTASK_PROGRAM";
 
 /// A suite, by the name it has on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -48,6 +50,8 @@ pub(crate) enum Name {
     Schedules,
     /// The demo page in both browsers
     Page,
+    /// The documentation: every example is run, every table is held against the package
+    Documentation,
     /// The browser driver, the packed package and the conformance in WebKitGTK
     Webkit,
     /// The store and the hooks in React, Svelte, Vue and Solid
@@ -113,10 +117,17 @@ impl Name {
             Self::Conformance => vec![in_node("tests/conformance")?],
             Self::Schedules => {
                 let mut command = in_node("tests/schedules")?;
-                command.env(SCHEDULES_VARIABLE, schedules_program()?);
+                command.env(SCHEDULES_VARIABLE, simulation_program("evenkeel-schedules")?);
                 vec![command]
             }
             Self::Page => vec![in_node("tests/page")?],
+            Self::Documentation => {
+                setup::reverse_proxy();
+                let mut command = in_node("tests/documentation")?;
+                command.env(SIMULATION_VARIABLE, simulation_program("evenkeel-simulation")?);
+                command.env(XTASK_VARIABLE, std::env::current_exe()?);
+                vec![command]
+            }
             Self::Webkit => {
                 let pages = ["tests/package", "tests/conformance"].map(in_webkit);
                 [in_browser(Browser::Webkit)]
@@ -203,10 +214,10 @@ fn in_webkit(folder: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The program that draws schedules and records how clients fare, built as Cargo builds it for its tests.
-fn schedules_program() -> Result<PathBuf> {
+/// A program of the simulation's, built as Cargo builds it for its tests.
+fn simulation_program(name: &str) -> Result<PathBuf> {
     let package = ["--profile", "tools", "-p", "evenkeel-simulation", "--all-targets"];
-    project::build_artifact("build", &package, "evenkeel-schedules", "")
+    project::build_artifact("build", &package, name, "")
 }
 
 /// The tests of a folder that leave a table in this folder of target/.

@@ -10,7 +10,7 @@ export const pages = async () => (await run("git", ["ls-files", "README.md", "do
 /** A page's text. */
 export const page = (path) => readFile(join(root, path), "utf8");
 
-/** Every fenced block of a page, in order: `{ page, heading, line, language, code }`. */
+/** Every fenced block of a page, in order: `{ page, heading, number, line, language, code }`, numbered under each heading from 0 on. */
 export async function blocks(path) {
   const found = [];
   let heading = "";
@@ -20,7 +20,8 @@ export async function blocks(path) {
     if (fence && open) {
       open = undefined;
     } else if (fence) {
-      open = { page: path, heading, line: index + 1, language: fence[2], code: "" };
+      const number = found.filter((other) => other.heading === heading).length;
+      open = { page: path, heading, number, line: index + 1, language: fence[2], code: "" };
       found.push(open);
     } else if (open) {
       open.code += `${line}\n`;

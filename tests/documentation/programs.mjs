@@ -5,8 +5,22 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { root, run } from "../support/package.mjs";
 import { localised } from "./stage.mjs";
+
+/** How long something is waited for, and the time between two looks, in ms. */
+const PATIENCE = 20_000;
+const POLLING = 50;
+
+/** Waits until a condition gives something, and gives that; `what` it is, in words. */
+export async function until(condition, what) {
+  for (const deadline = Date.now() + PATIENCE; ; await pause(POLLING)) {
+    const value = await condition();
+    if (value) return value;
+    assert.ok(Date.now() < deadline, `not within ${PATIENCE} ms: ${what}`);
+  }
+}
 
 /** A folder in which `evenkeel` and `ws` are installed. `{ write(name, code), remove() }` */
 export async function makeFolder() {

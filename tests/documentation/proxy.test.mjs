@@ -3,27 +3,17 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { BalancedWebSocket } from "../../dist/index.js";
+import { freePort } from "../support/environment.mjs";
 import { startFleets } from "../support/fleet.mjs";
 import { blocks } from "./blocks.mjs";
-
-const PATIENCE = 10_000;
+import { until } from "./programs.mjs";
 
 const { error } = spawnSync("nginx", ["-v"]);
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 
 test("nginx serves the list and passes connections on", { skip: error && "there is no nginx" }, async () => {
   const [{ code }] = (await blocks("docs/networks.md")).filter(({ language }) => language === "nginx");
@@ -53,12 +43,7 @@ test("nginx serves the list and passes connections on", { skip: error && "there 
   const url = `http://127.0.0.1:${port}/servers`;
   let socket;
   try {
-    let answer;
-    for (const deadline = Date.now() + PATIENCE; !answer; await pause(50)) {
-      answer = await fetch(url).catch(() => undefined);
-      assert.ok(answer || Date.now() < deadline, "nginx does not answer");
-    }
-    const { headers } = answer;
+    const { headers } = await until(() => fetch(url).catch(() => undefined), "an answer of nginx");
     assert.deepEqual(
       ["content-type", "access-control-allow-origin", "access-control-expose-headers", "cache-control"].map((name) =>
         headers.get(name),
@@ -67,9 +52,10 @@ test("nginx serves the list and passes connections on", { skip: error && "there 
     );
     assert.ok(headers.get("etag"));
     socket = new BalancedWebSocket(url, [], { WebSocket });
-    const echo = new Promise((resolve) => socket.addEventListener("message", ({ data }) => resolve(data)));
+    const echoes = [];
+    socket.addEventListener("message", ({ data }) => echoes.push(data));
     socket.send("hello");
-    assert.equal(await Promise.race([echo, pause(PATIENCE, "no echo", { ref: false })]), "hello");
+    await until(() => echoes.includes("hello"), "the echo");
     assert.equal(socket.url, `ws://127.0.0.1:${port}/ws`);
   } finally {
     socket?.close();

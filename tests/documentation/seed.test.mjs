@@ -1,35 +1,15 @@
 // The seed of docs/serving-a-list.md and the servers that report to it, as their readers would run them.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { BalancedWebSocket } from "../../dist/index.js";
+import { freePort } from "../support/environment.mjs";
 import { blocks } from "./blocks.mjs";
 import * as lists from "./lists.mjs";
-import { makeFolder, start } from "./programs.mjs";
+import { makeFolder, start, until } from "./programs.mjs";
 
 const SECRET = "a secret";
-/** How long something is waited for, in ms: a server reports every second, and is dead after three. */
-const PATIENCE = 15_000;
-
-/** A port that is free now. */
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
-async function until(condition, what) {
-  for (const deadline = Date.now() + PATIENCE; ; await pause(50)) {
-    const value = await condition();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, `not within ${PATIENCE} ms: ${what}`);
-  }
-}
 
 let folder;
 let url;

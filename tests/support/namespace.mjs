@@ -4,11 +4,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./environment.mjs";
 import { run } from "./package.mjs";
 import { relay } from "./relay.mjs";
 
@@ -172,14 +172,6 @@ async function removeLeftOvers() {
 }
 
 const ip = (...words) => run("ip", words);
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Whether anything is had from this address. A connection that ends at once may leave Node's fetch waiting for ever. */
 const answers = (address) =>

@@ -10,7 +10,7 @@ export const pages = async () => (await run("git", ["ls-files", "README.md", "do
 /** A page's text. */
 export const page = (path) => readFile(join(root, path), "utf8");
 
-/** Every fenced block of a page, in order: `{ page, heading, number, line, language, code }`, numbered under each heading from 0 on. */
+/** Every fenced block of a page, in order: `{ page, heading, number, line, language, code }`, numbered under its heading. */
 export async function blocks(path) {
   const found = [];
   let heading = "";

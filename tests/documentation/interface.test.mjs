@@ -55,7 +55,7 @@ test("every option is in the README's table, and nothing else is", () => {
   assert.deepEqual(sorted(documented), sorted(members(options, "BalancedWebSocketOptions").keys()));
 });
 
-test("every option, also of classes, selectors and heartbeats, is described where it is declared, with its default", () => {
+test("every option, also of classes, selectors and heartbeats, is described with its default where it is declared", () => {
   for (const name of ["BalancedWebSocketOptions", "WebSocketClassOptions", "SelectorOptions", "HeartbeatOptions"]) {
     for (const [option, comment] of members(options, name)) {
       assert.ok(comment.length > 10, `${name}.${option} has no comment`);

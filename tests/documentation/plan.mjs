@@ -1,5 +1,5 @@
-// How each block of the documentation is run: by page, by heading, in order. A block that is not here fails the suite, and so
-// does an entry without a block.
+// How each block of the documentation is run: by page, by heading, in order. A block that is not here fails the suite,
+// and so does an entry without a block.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -28,8 +28,8 @@ const component = (file) => async (block) => {
 };
 
 /**
- * A module in a page, with a fleet of its own. It must throw nothing, and the console have nothing to say. Then `then` must come to
- * hold in the page; by default every socket that was made is open. What comments claim must be so.
+ * A module in a page, with a fleet of its own. It must throw nothing, and the console have nothing to say. Then `then` must
+ * come to hold in the page; by default every socket that was made is open. What comments claim must be so.
  */
 const inPage =
   (then = everySocketIsOpen, { before, act } = {}) =>
@@ -50,6 +50,7 @@ const inPage =
       await page.until(then, String(then));
       const claims = await page.run(() => window.stage.claims);
       for (const [is, said] of claims) assert.equal(is, said);
+      assert.equal(claims.length, block.code.split("// →").length - 1, "claims");
       assert.deepEqual(await page.problems(), []);
     } finally {
       await leave(page);

@@ -54,7 +54,7 @@ test("nobody writes the list without the secret", async () => {
   assert.equal(await listed("evil"), undefined);
 });
 
-test("a client connects; its server counts it, drains, is left without a gap and stops; the other dies and is listed so", async () => {
+test("a client's server counts it, drains, is left without a gap and stops; the other one dies, and is listed as dead", async () => {
   const socket = new BalancedWebSocket(url, [], { WebSocket });
   const kinds = [];
   for (const kind of ["open", "close", "error"])

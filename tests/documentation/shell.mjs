@@ -24,7 +24,7 @@ export const commands = (code) =>
     .map((line) => line.replace(/(^|\s)#.*/, "").trim())
     .filter(Boolean);
 
-/** A command of npm's as the program that it comes to and what that is given: undefined where it is no program of ours. */
+/** A command of npm's as the program that it comes to and what that is given; undefined where it is none of ours. */
 export function meant(command) {
   const words = command.split(/\s+/);
   const [npm, verb, ...rest] = words;

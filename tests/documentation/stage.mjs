@@ -45,18 +45,18 @@ export function localised(code, { origin, list, servers }) {
     .replace(/https:\/\/[\w-]+\.example\.com\/servers/g, list)
     .replace(/wss:\/\/([\w-]+)\.example\.com/g, (_, name) => server(name))
     .replace(/https:\/\/[\w-]+\.example\.com/g, origin)
-    .replace(/(wss?):\/\/\*\.example\.com/g, `ws://${hostname}:*`)
+    .replace(/wss?:\/\/\*\.example\.com/g, `ws://${hostname}:*`)
     .replace(/(?:\*\.|[\w-]+\.)*example\.com/g, hostname);
 }
 
 /**
- * What a comment claims, a test compares: `expression; // → value` is what the expression comes to, as `shown` in site/stage.js
- * writes it.
+ * What a comment claims, a test compares: `expression; // → value` is what the expression comes to, as `shown` in
+ * site/stage.js writes it.
  */
 const compared = (code) =>
   code.replace(/^(.+?);? *\/\/ → (.+)$/gm, (_, value, words) => `await claim(${value}, ${JSON.stringify(words)});`);
 
-/** The package's entries as examples import them: those that make sockets keep account of them (site/evenkeel.js, site/slim.js). */
+/** The package's entries as examples import them: these keep account of the sockets that they make. */
 const ENTRIES = {
   evenkeel: "/evenkeel.js",
   "evenkeel/slim": "/slim.js",

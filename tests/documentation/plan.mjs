@@ -70,12 +70,24 @@ const everySocketIsOpen = () => stage.sockets.length > 0 && stage.sockets.every(
 const isClaimed = () => stage.claims.length > 0;
 const helloIsShown = () => stage.shows.includes("hello");
 
-/** A page, with an application that connects to the list; its policy must leave the application alone. */
-const asPage = async (block, { page, fleets }) => {
-  const fleet = await fleets.make({ servers: [{ count: 2 }] });
-  try {
-    const where = { origin: fleets.origin, list: fleet.list, servers: await addresses(fleet) };
-    const code = `
+/** A whole page, with a fleet: the rest is for what is done with it. */
+const asPage =
+  (check) =>
+  async (block, { page, fleets }) => {
+    const fleet = await fleets.make({ servers: [{ count: 2 }] });
+    try {
+      const where = { origin: fleets.origin, list: fleet.list, servers: await addresses(fleet) };
+      await write("page.html", localised(block.code, where));
+      await check(page, where, `${fleets.origin}/page.html`);
+    } finally {
+      await leave(page);
+      await fleet.remove();
+    }
+  };
+
+/** Its policy must leave an application alone that connects to the list, and nothing more. */
+const underPolicy = asPage(async (page, where, url) => {
+  const code = `
       import { BalancedWebSocket } from "evenkeel";
       window.violations = [];
       addEventListener("securitypolicyviolation", ({ blockedURI }) => window.violations.push(blockedURI));
@@ -87,20 +99,21 @@ const asPage = async (block, { page, fleets }) => {
           window.evaluates = "forbidden";
         }
       });`;
-    assert.equal(await bundle("app", { code, language: "js" }, where), "/app.js");
-    await write("page.html", localised(block.code, where));
-    await page.open(`${fleets.origin}/page.html`);
-    await page.until(() => !!window.stage, "the application");
-    await page.until(everySocketIsOpen, "the connection");
-    // A driver's own script may, whatever the policy says: the application has tried.
-    const evaluates = await page.run(() => window.evaluates);
-    assert.equal(evaluates, "forbidden");
-    assert.deepEqual(await page.run(() => window.violations), ["trusted-types-sink"]);
-  } finally {
-    await leave(page);
-    await fleet.remove();
-  }
-};
+  assert.equal(await bundle("app", { code, language: "js" }, where), "/app.js");
+  await page.open(url);
+  await page.until(() => !!window.stage, "the application");
+  await page.until(everySocketIsOpen, "the connection");
+  // A driver's own script may, whatever the policy says: the application has tried.
+  const evaluates = await page.run(() => window.evaluates);
+  assert.equal(evaluates, "forbidden");
+  assert.deepEqual(await page.run(() => window.violations), ["trusted-types-sink"]);
+});
+
+/** It must hear what it has sent. */
+const saysHello = asPage(async (page, _, url) => {
+  await page.open(url);
+  await page.until(() => document.body.textContent.includes("hello"), "the echo");
+});
 
 const clients = elsewhere("tests/clients/support/bundle.mjs");
 
@@ -210,7 +223,7 @@ export const plan = {
     Solid: [component("solid/Chat.jsx")],
   },
   "docs/security.md": {
-    "Content-Security-Policy": [asPage],
+    "Content-Security-Policy": [underPolicy],
     "What a list can do, and what it cannot": [inPage()],
     Tokens: [inPage(() => stage.sockets[0].readyState === 1 && stage.sockets[0].url.endsWith("/?token=secret"))],
   },
@@ -219,6 +232,7 @@ export const plan = {
   },
   "docs/sizes-and-speed.md": {
     Bundlers: [inPage()],
+    "Without any tool": [saysHello],
     Node: [inNode("open\n")],
   },
   "docs/differences.md": {

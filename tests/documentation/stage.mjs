@@ -12,7 +12,8 @@ const site = fileURLToPath(new URL("site", import.meta.url));
 const folder = join(root, "target/documentation");
 
 /** The folders of the pages, by path. */
-export const mounts = { "/": folder, "/evenkeel": join(root, "dist") };
+const dist = join(root, "dist");
+export const mounts = { "/": folder, "/evenkeel": dist, "/node_modules/evenkeel/dist": dist };
 
 /** Prepares them. */
 export async function set() {

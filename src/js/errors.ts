@@ -1,32 +1,30 @@
-/** Every code, with what happened and the first thing to do. */
+/** Every code, with what happened, and after the first full stop what to do about it. */
 const table = {
-  "bad-option": ["An option is wrong", "Correct it or leave it out"],
-  "bad-source": ["The first argument names no servers", "Give seed URLs, ws: URLs (not both), a list or a function"],
-  "no-websocket": ["There is no WebSocket here", "Give one in the option WebSocket"],
-  "wasm-unavailable": [
-    "The WebAssembly part did not load",
-    "Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm (in Node, give its bytes)",
-  ],
-  "socket-failed": ["The WebSocket could not be constructed", "See the cause: its URL, the page's CSP, mixed content"],
-  "queue-full": ["The send queue is full", "Send less while not open, or change the queue's options"],
-  "seed-unreachable": ["The seed did not answer", "Check its URL, CORS headers and connect-src"],
-  "seed-timeout": ["The seed took too long", "See what it is doing, or raise seedTimeout"],
-  "seed-overloaded": ["The seed is overloaded (HTTP 429 or 503)", "Give it room, or more seeds"],
-  "seed-expired": ["The seed wants other credentials (HTTP 401)", "Give fresh ones in the option request"],
-  "seed-forbidden": ["The seed refuses us (HTTP 403)", "Check what the user may do; close() if that will not change"],
-  "seed-redirected": ["The seed redirects to where the option allow forbids", "Allow it, or ask the other address"],
-  "seed-status": ["The seed answered with an HTTP error", "Open its URL and see"],
-  "seed-failed": ["The function given threw or rejected", "See the cause"],
-  "list-too-large": ["The list is over 4 MiB", "List fewer servers, or shorter"],
-  "list-not-json": ["The seed's answer is not JSON", "Open its URL and see"],
-  "parse-failed": ["The function parse threw or rejected", "See the cause"],
-  "credentials-failed": ["The function url or protocols threw or rejected, or gave no URL", "See the cause"],
-  "prepare-failed": ["The function prepare threw or rejected", "See the cause"],
-  "list-invalid": ["This is no server list", "Check it with server-list.schema.json"],
-  "list-empty": ["The list has no usable server", "See why its entries were dropped"],
-  "unknown-server": ["The list has no server of this id", "Use an id of the list in force"],
-  "unknown-kind": ["There is no failure of this kind", "Use refused, short-lived, crash, sent-away, overload or local"],
-} as const satisfies Record<string, readonly [message: string, remedy: string]>;
+  "bad-option": "An option is wrong. Correct it or leave it out",
+  "bad-source": "The first argument names no servers. Give seed URLs, ws: URLs (not both), a list or a function",
+  "no-websocket": "There is no WebSocket here. Give one in the option WebSocket",
+  "wasm-unavailable":
+    "The WebAssembly did not load. Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm or give it",
+  "socket-failed": "The WebSocket could not be constructed. See the cause: its URL, the page's CSP, mixed content",
+  "queue-full": "The send queue is full. Send less while not open, or change the queue's options",
+  "seed-unreachable": "The seed did not answer. Check its URL, CORS headers and connect-src",
+  "seed-timeout": "The seed took too long. See what it is doing, or raise seedTimeout",
+  "seed-overloaded": "The seed is overloaded (HTTP 429 or 503). Give it room, or more seeds",
+  "seed-expired": "The seed wants other credentials (HTTP 401). Give fresh ones in the option request",
+  "seed-forbidden": "The seed refuses us (HTTP 403). Check what the user may do; close() if that will not change",
+  "seed-redirected": "The seed redirects to where the option allow forbids. Allow it, or ask the other address",
+  "seed-status": "The seed answered with an HTTP error. Open its URL and see",
+  "seed-failed": "The function given threw or rejected. See the cause",
+  "list-too-large": "The list is over 4 MiB. List fewer servers, or shorter",
+  "list-not-json": "The seed's answer is not JSON. Open its URL and see",
+  "parse-failed": "The function parse threw or rejected. See the cause",
+  "credentials-failed": "The function url or protocols threw or rejected, or gave no URL. See the cause",
+  "prepare-failed": "The function prepare threw or rejected. See the cause",
+  "list-invalid": "This is no server list. Check it with server-list.schema.json",
+  "list-empty": "The list has no usable server. See why its entries were dropped",
+  "unknown-server": "The list has no server of this id. Use an id of the list in force",
+  "unknown-kind": "There is no failure of this kind. See FailureKind in the types",
+};
 
 /** The codes that an {@link EvenkeelError} is known to have; later versions may add some. */
 export type ErrorCode = keyof typeof table;
@@ -49,7 +47,7 @@ export class EvenkeelError extends Error {
 
   /** `detail`: words, or the error behind this one. */
   constructor(code: ErrorCode | (string & {}), detail?: unknown) {
-    const [message, remedy] = table[code as ErrorCode] ?? [code, "Please report this"];
+    const [message, remedy = "Please report this"] = (table[code as ErrorCode] ?? code).split(". ") as [string];
     super(detail ? `${message}: ${text(detail)}` : message, { cause: detail });
     this.name = "EvenkeelError";
     this.code = code;

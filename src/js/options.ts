@@ -153,26 +153,25 @@ export interface BalancedWebSocketOptions {
 }
 
 /** What of a socket's options a class has as well. */
-const SHARED = [
-  "seedTimeout",
-  "request",
-  "parse",
-  "cache",
-  "fallback",
-  "allow",
-  "rank",
-  "credentialTimeout",
-  "connectTimeout",
-  "minUptime",
-  "closeTimeout",
-  "WebSocket",
-  "fetch",
-  "randomSeed",
-  "log",
-] as const;
+type Shared =
+  | "seedTimeout"
+  | "request"
+  | "parse"
+  | "cache"
+  | "fallback"
+  | "allow"
+  | "rank"
+  | "credentialTimeout"
+  | "connectTimeout"
+  | "minUptime"
+  | "closeTimeout"
+  | "WebSocket"
+  | "fetch"
+  | "randomSeed"
+  | "log";
 
 /** The options of `createWebSocketClass`: those of `BalancedWebSocket` that one connection has a use for, and two of its own. */
-export interface WebSocketClassOptions extends Pick<BalancedWebSocketOptions, (typeof SHARED)[number]> {
+export interface WebSocketClassOptions extends Pick<BalancedWebSocketOptions, Shared> {
   /**
    * Where to connect to a server, for an instance that was made with the URL `requested`. A rejection is one failed attempt, and
    * no server's fault. Default: scheme, host, port and path of the server's URL, then path and query of the requested one.
@@ -201,19 +200,30 @@ const count = "number from 0 to 9007199254740991";
 /** Per option what it may be, in words that serve as a message too, and its default. */
 type Table<T> = { [name in keyof T]-?: readonly [kind: string, byDefault?: T[name]] };
 
-const socketTable: Table<BalancedWebSocketOptions> = {
+const sharedTable: Table<Pick<BalancedWebSocketOptions, Shared>> = {
   seedTimeout: [milliseconds, 5_000],
   request: ["object or function"],
   parse: ["function"],
-  refreshInterval: [`false or ${milliseconds}`, 60_000],
   cache: ["false or string"],
   fallback: ["string or object"],
   allow: ["array or function"],
   rank: ["function"],
+  credentialTimeout: [milliseconds, 10_000],
+  connectTimeout: [milliseconds, 10_000],
+  minUptime: [count, 30_000],
+  closeTimeout: [milliseconds, 5_000],
+  WebSocket: ["function"],
+  fetch: ["function"],
+  randomSeed: [count],
+  log: ["function"],
+};
+
+const socketTable: Table<BalancedWebSocketOptions> = {
+  ...sharedTable,
+  refreshInterval: [`false or ${milliseconds}`, 60_000],
   affinity: ["string"],
   url: ["function"],
   protocols: ["function"],
-  credentialTimeout: [milliseconds, 10_000],
   prepare: ["function"],
   hedge: ["boolean", false],
   heartbeat: ["object"],
@@ -221,26 +231,19 @@ const socketTable: Table<BalancedWebSocketOptions> = {
   failback: ["boolean", true],
   rebalance: ["boolean"],
   linger: [count, 5_000],
-  connectTimeout: [milliseconds, 10_000],
-  minUptime: [count, 30_000],
-  closeTimeout: [milliseconds, 5_000],
   shouldReconnect: ["function"],
   queueMessages: [count, 1_000],
   queueBytes: [count, 1_048_576],
   overflow: ["'throw' or 'drop-oldest' or 'drop-newest'", "throw"],
   autoConnect: ["boolean", true],
   signal: ["object"],
-  WebSocket: ["function"],
-  fetch: ["function"],
-  randomSeed: [count],
-  log: ["function"],
 };
 
-const classTable = {
-  ...Object.fromEntries(SHARED.map((name) => [name, socketTable[name]])),
+const classTable: Table<WebSocketClassOptions> = {
+  ...sharedTable,
   url: ["function"],
   affinity: ["string or function"],
-} as unknown as Table<WebSocketClassOptions>;
+};
 
 const heartbeatTable: Table<HeartbeatOptions> = {
   message: ["string or object or function"],

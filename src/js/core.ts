@@ -107,7 +107,6 @@ export type Drives = Pick<
   | "update"
   | "answered"
   | "unanswered"
-  | "dropped"
   | "state"
   | "servers"
   | "snapshot"

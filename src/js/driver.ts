@@ -1,8 +1,8 @@
 // The driver: carries out what the core decides, with the platform's sockets, requests and timers, and decides nothing.
 import { Clock } from "./clock.js";
 import type { Answer, Cached, Closure, Face, Settings } from "./core.js";
-import { emptyList, report } from "./errors.js";
-import type { DroppedEntry, Server, ServerStatus } from "./list.js";
+import { EvenkeelError, report } from "./errors.js";
+import type { Server, ServerStatus } from "./list.js";
 import { type PageNews, watchPage } from "./page.js";
 import type * as Platform from "./platform.js";
 import { type Arrival, CACHED, FALLBACK, GIVEN, orNull, View } from "./view.js";
@@ -159,8 +159,8 @@ export class Driver {
   #closing: { attempt: number; closure: Closure; present?: boolean } | undefined;
   /** What the application gave to `close()`. */
   #farewell: [code?: number, reason?: string] = [];
-  /** What was wrong with the last answer, if that is known. */
-  #seedError: string | undefined;
+  /** How the last request failed, where more is known of it than the core says: an HTTP error in words, or what was thrown. */
+  #seedError: EvenkeelError | string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakeAt = Infinity;
   /** Commands are being carried out further up the stack: what comes in meanwhile leaves the rest to it. */
@@ -170,7 +170,7 @@ export class Driver {
   /** The page is being put to sleep: what ends now has not been ended by its server. */
   #asleep = false;
 
-  /** Idle. Throws a code if a fixed list, or the fallback, is given and cannot be used. */
+  /** Idle. Throws an error if a fixed list, or the fallback, is given and cannot be used. */
   constructor(Wasm: WasmClass, face: Face, settings: Settings) {
     const { bases, fixed, fallback, cached, heartbeat, flags } = settings;
     this.#Wasm = Wasm;
@@ -207,9 +207,9 @@ export class Driver {
       if (fallback) this.#fallBack(fallback);
       if (fixed !== undefined) this.#take(GIVEN, { document: fixed, base: bases[0] });
       else if (cached) this.#recall(cached);
-    } catch (code) {
+    } catch (error) {
       this.#core.free();
-      throw code;
+      throw error;
     }
   }
 
@@ -217,9 +217,9 @@ export class Driver {
   #fallBack(document: unknown): void {
     try {
       this.#view.take(this.#clock.now(), FALLBACK, { document, base: undefined });
-    } catch (code) {
-      if (code !== "list-empty") throw code;
-      report(emptyList(this.#view.dropped));
+    } catch (error) {
+      if ((error as EvenkeelError).code !== "list-empty") throw error;
+      report(error);
     }
   }
 
@@ -296,7 +296,7 @@ export class Driver {
     this.#tell(REFRESH);
   }
 
-  /** A list of the application's. Throws a code if it cannot be used. */
+  /** A list of the application's. Throws an error if it cannot be used. */
   update(document: unknown, base: string | undefined): void {
     try {
       this.#take(GIVEN, { document, base });
@@ -314,7 +314,7 @@ export class Driver {
       const wish = header("retry-after");
       // A number of seconds, or a date.
       const seconds = /^\d+$/.test(wish) ? +wish : (Date.parse(wish) - Date.now()) / 1000;
-      this.#listFailed(request, response.status, undefined, seconds);
+      this.#listFailed(request, response.status, `${response.status} from ${this.#bases[asked.seed]}`, seconds);
     } else {
       const age = Number.parseInt(header("age"), 10);
       const waited = (performance.now() - at) / 1_000;
@@ -327,8 +327,8 @@ export class Driver {
       };
       try {
         this.#take(request, arrival, asked.seed);
-      } catch (code) {
-        this.#listFailed(request, 200, code as string);
+      } catch (error) {
+        this.#listFailed(request, 200, error as EvenkeelError);
       }
     }
     this.#requests.delete(request);
@@ -336,16 +336,11 @@ export class Driver {
   }
 
   /** A seed could not be asked, or its answer not be read. */
-  unanswered(request: number, code: string): void {
+  unanswered(request: number, error: EvenkeelError): void {
     if (!this.#requests.has(request)) return;
-    this.#listFailed(request, /^(list|parse)-/.test(code) ? 200 : 0, code);
+    this.#listFailed(request, /^(list|parse)-/.test(error.code) ? 200 : 0, error);
     this.#requests.delete(request);
     this.#pump();
-  }
-
-  /** What was left out of the last document, usable or not. */
-  get dropped(): DroppedEntry[] {
-    return this.#view.dropped;
   }
 
   /** The position in the list of states. */
@@ -466,10 +461,16 @@ export class Driver {
     } else if (kind === 8) {
       const [cause, attempt] = rest;
       const name = this.#view.causes[cause] as string;
-      const code = name.startsWith("seed-") ? (this.#seedError ?? name) : undefined;
+      const known = this.#seedError;
       this.#seedError = undefined;
-      const dropped = code === "list-empty" && { dropped: this.#view.dropped };
-      face.emit("retry", { delay: id, cause: name, attempt, ...(code && { code }), ...dropped });
+      const retry: Record<string, unknown> = { delay: id, cause: name, attempt };
+      if (name.startsWith("seed-")) {
+        const error = typeof known === "object" ? known : new EvenkeelError(name, known);
+        retry.code = error.code;
+        retry.error = error;
+        if (error.code === "list-empty") retry.dropped = this.#view.dropped;
+      }
+      face.emit("retry", retry);
     } else if (kind === 9) {
       if (link && socket) this.#prepare(link, socket);
     } else if (kind === 10) {
@@ -637,9 +638,8 @@ export class Driver {
     }
   }
 
-  /** `code`: where it says more than the cause of the retry will. */
-  #listFailed(request: number, status: number, code: string | undefined, retryAfter = NaN): void {
-    this.#seedError = code;
+  #listFailed(request: number, status: number, error: EvenkeelError | string, retryAfter = NaN): void {
+    this.#seedError = error;
     this.#core.listFailed(this.#clock.now(), request, status, retryAfter);
   }
 

@@ -4,7 +4,7 @@ const table = {
   "bad-source": "The first argument names no servers. Give seed URLs, ws: URLs (not both), a list or a function",
   "no-websocket": "There is no WebSocket here. Give one in the option WebSocket",
   "wasm-unavailable":
-    "The WebAssembly did not load. Allow 'wasm-unsafe-eval' in the CSP; for evenkeel/slim, serve evenkeel.wasm or give it",
+    "The WebAssembly did not load. Allow 'wasm-unsafe-eval' in the CSP; for slim, serve evenkeel.wasm or give its bytes",
   "socket-failed": "The WebSocket could not be constructed. See the cause: its URL, the page's CSP, mixed content",
   "queue-full": "The send queue is full. Send less while not open, or change the queue's options",
   "seed-unreachable": "The seed did not answer. Check its URL, CORS headers and connect-src",
@@ -55,21 +55,13 @@ export class EvenkeelError extends Error {
   }
 }
 
-/** A list with no usable server, and what was wrong with each of its entries. */
-export const emptyList = (dropped: readonly { index: number; code: string }[]): EvenkeelError =>
-  new EvenkeelError("list-empty", dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "));
-
-/** What wasm threw (a code, or a trap) as an error of ours. */
-export const asError = (thrown: unknown): EvenkeelError =>
+/** What was thrown as an error of ours; what wasm throws are codes, and else it is what `otherwise` says. */
+export const asError = (thrown: unknown, otherwise = "internal"): EvenkeelError =>
   thrown instanceof EvenkeelError
     ? thrown
     : typeof thrown === "string"
       ? new EvenkeelError(thrown)
-      : new EvenkeelError("internal", thrown);
-
-/** The error of this code, if there is one. */
-export const knownError = (code: string, detail?: unknown): EvenkeelError | undefined =>
-  Object.hasOwn(table, code) ? new EvenkeelError(code, detail) : undefined;
+      : new EvenkeelError(otherwise, thrown);
 
 /** An exception of the application's: for its console, not for our caller. */
 export const report = (error: unknown): void =>

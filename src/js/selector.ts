@@ -1,6 +1,6 @@
 import type { Load } from "./core.js";
 import { randomSeed } from "./driver.js";
-import { asError, EvenkeelError, emptyList } from "./errors.js";
+import { asError, EvenkeelError } from "./errors.js";
 import type { Decision, ListSummary, Probability } from "./list.js";
 import { type SelectorOptions, selectorOptions } from "./options.js";
 import type { ListDocument } from "./source.js";
@@ -71,17 +71,8 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   return {
     update: (list, moment = {}) =>
       at(moment, (now) => {
-        let summary: ListSummary | undefined;
-        try {
-          // Not copied: that would take longer than reading it.
-          summary = view.take(now, GIVEN, { document: list, base: against });
-        } catch (thrown) {
-          // A code or a trap of the core's; all else is thrown by getters of the application's.
-          if (thrown === "list-empty") throw emptyList(view.dropped);
-          if (typeof thrown === "string" || thrown instanceof WebAssembly.RuntimeError) throw thrown;
-          throw new EvenkeelError("list-invalid", thrown);
-        }
-        const { servers, dropped } = summary ?? { servers: 0, dropped: [] };
+        // Not copied: that would take longer than reading it.
+        const { servers = 0, dropped = [] } = view.take(now, GIVEN, { document: list, base: against }) ?? {};
         return { servers, dropped };
       }),
     select: (given = {}) =>

@@ -1,7 +1,7 @@
 // Connections that are chosen once and really close: the driver of one of them.
 import type { Closure, Drives, Face } from "./core.js";
 import { ABNORMAL, type Driver, endSocket, letGo, type Wanted } from "./driver.js";
-import type { DroppedEntry, Server, ServerStatus } from "./list.js";
+import type { Server, ServerStatus } from "./list.js";
 
 // States, as far as they matter here.
 const CONNECTING = 1;
@@ -101,10 +101,6 @@ export class Single implements Drives, Wanted {
 
   snapshot(): object {
     return { ...this.#keeper.snapshot(), server: this.#server?.id ?? null };
-  }
-
-  get dropped(): DroppedEntry[] {
-    return this.#keeper.dropped;
   }
 
   update(document: unknown, base: string | undefined): void {

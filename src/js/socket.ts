@@ -3,9 +3,9 @@
 import { ListCache } from "./cache.js";
 import type { Answer, Cached, Closure, Driven, Drives, Face } from "./core.js";
 import type { Driver } from "./driver.js";
-import { asError, EvenkeelError, emptyList, knownError, report } from "./errors.js";
+import { asError, EvenkeelError, report } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
-import type { DroppedEntry, Server, ServerStatus } from "./list.js";
+import type { Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
 import type * as Platform from "./platform.js";
 import { type Message, Queue, toMessage } from "./queue.js";
@@ -130,10 +130,6 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   /** The first request, under way before there is a driver to ask for it. */
   #first: Promise<Answer> | undefined;
   readonly #firstAbort = new AbortController();
-  /** How a request last failed, with what the application or the platform threw. */
-  #failure: EvenkeelError | undefined;
-  /** The last HTTP error, in words. */
-  #status: string | false | undefined;
 
   readonly #allows: ((url: URL) => boolean) | undefined;
   readonly #cache: ListCache | undefined;
@@ -323,9 +319,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       const document = plain(list) as ListDocument;
       if (this.#driver) this.#driver.update(document, this.#plan.bases[0] ?? baseUrl());
       else this.#earlyList = document;
-    } catch (thrown) {
-      if (thrown === "list-empty") throw emptyList(this.#driver?.dropped ?? []);
-      throw typeof thrown === "string" ? new EvenkeelError(thrown) : new EvenkeelError("list-invalid", thrown);
+    } catch (error) {
+      throw asError(error, "list-invalid");
     }
   }
 
@@ -443,7 +438,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
         }
         (first ?? this.#ask(this.#plan.seeds[index] as SeedFunction, signal)).then(
           (answer) => this.#driver?.answered(request, answer),
-          ({ code }) => this.#driver?.unanswered(request, code),
+          (error) => this.#driver?.unanswered(request, error),
         );
       },
       credentials:
@@ -517,23 +512,15 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       },
       closed: (closure) => this.#end(closure),
       remember: (list) => this.#cache?.write(list),
-      emit: (type, detail: { code?: string; dropped?: DroppedEntry[] }) => {
-        const { code, dropped } = detail;
-        const known = type === "retry" && dropped ? emptyList(dropped) : code && knownError(code, this.#status);
-        const error = this.#failure?.code === code ? this.#failure : known;
-        this.#fire(makeEvent(type, error ? { ...detail, error } : detail));
-      },
+      emit: (type, detail) => this.#fire(makeEvent(type, detail)),
     };
   }
 
   async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
     try {
-      const answer = await ask(seed, this.#options, this.#allows && guarded(this.#allows, false), signal);
-      this.#status = answer.response && !answer.response.ok && `${answer.response.status} from ${seed}`;
-      return answer;
+      return await ask(seed, this.#options, this.#allows && guarded(this.#allows, false), signal);
     } catch (error) {
-      this.#failure = error as EvenkeelError;
-      throw this.#note(this.#failure);
+      throw this.#note(error as EvenkeelError);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Wasm } from "./driver.js";
+import { asError, EvenkeelError } from "./errors.js";
 import type { Decision, DroppedEntry, ListSummary, Probability, Server, ServerEntry, ServerStatus } from "./list.js";
 import type * as Platform from "./platform.js";
 
@@ -143,23 +144,34 @@ export class View {
 
   /**
    * Has the core take in a document, and says what became of it: undefined if it is not in force, be it that it was ignored
-   * or that it is kept for later. Throws what the core throws.
+   * or that it is kept for later. Throws an `EvenkeelError` if it cannot be used.
    */
   take(now: number, from: number, { document, base, age, maxAge }: Arrival, received = NaN): Taken | undefined {
-    const list = (document ?? {}) as { servers?: unknown; version?: unknown };
-    const entries = Array.isArray(document) ? document : list.servers;
-    if (!Array.isArray(entries)) throw "list-invalid";
-    // Fallbacks have an address and nothing else that an opinion could go by.
     const { allows, rank } = this.#opinions;
-    const opinions = from === FALLBACK ? { allows } : { allows, rank };
-    const [numbers, text] = flatten(list, entries, base || undefined, opinions);
-    let inForce: boolean;
+    const kept: Kept = { entries: [], version: undefined, dropped: [] };
+    let inForce: boolean | undefined;
+    let problem: unknown;
     try {
+      const list = (document ?? {}) as { servers?: unknown; version?: unknown };
+      const entries = Array.isArray(document) ? document : list.servers;
+      if (!Array.isArray(entries)) throw "list-invalid";
+      kept.entries = entries;
+      kept.version = list.version;
+      // Fallbacks have an address and nothing else that an opinion could go by.
+      const opinions = from === FALLBACK ? { allows } : { allows, rank };
+      const [numbers, text] = flatten(list, entries, base || undefined, opinions);
       inForce = this.#core.take(now, from, entries.length, numbers, text, age ?? NaN, maxAge ?? NaN, received);
-    } finally {
-      this.dropped = this.#dropped();
+    } catch (thrown) {
+      problem = thrown;
     }
-    const kept = { entries, version: list.version, dropped: this.dropped };
+    kept.dropped = this.dropped = this.#dropped();
+    if (problem === "list-empty") {
+      throw new EvenkeelError(problem, this.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "));
+    }
+    // Beside codes and traps of the core's it is what getters of the application's throw.
+    if (inForce === undefined) {
+      throw asError(problem, problem instanceof WebAssembly.RuntimeError ? undefined : "list-invalid");
+    }
     if (inForce) return this.#use(kept);
     if (from < 0) this.#spare[from] = kept;
     return undefined;

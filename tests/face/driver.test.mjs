@@ -2,6 +2,7 @@
 // (`tests/web`).
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EvenkeelError } from "../../dist/errors.js";
 import { deferred, rig, says, told } from "./core.mjs";
 import { page, settled, stub, throwing } from "./rig.mjs";
 
@@ -83,7 +84,8 @@ test("every retry after a seed's failure says how it failed, by the core's cause
   made.driver.answered(2, { response: new Response("", { status: 503, headers: { "retry-after": "7" } }) });
   made.does(says.retry(100, 1, 0), says.fetch(3));
   assert.deepEqual(made.since(), [["listFailed", 2, 503, 7]]);
-  made.driver.unanswered(3, "list-not-json");
+  const known = new EvenkeelError("list-not-json", new SyntaxError("cut"));
+  made.driver.unanswered(3, known);
   made.does(says.retry(100, 1, 0));
   assert.deepEqual(
     events(made, "retry").map(({ cause, code }) => [cause, code]),
@@ -93,12 +95,16 @@ test("every retry after a seed's failure says how it failed, by the core's cause
       ["seed-overloaded", "list-not-json"],
     ],
   );
+  const [silent, busy, cut] = events(made, "retry").map(({ error }) => error);
+  assert.match(silent.message, /too long$/);
+  assert.match(busy.message, /: 503 from https:\/\/seed\.example\/s$/);
+  assert.equal(cut, known);
 });
 
 test("a retry for any other cause has no code, whatever a seed did before", () => {
   const made = rig();
   made.does(says.fetch(1));
-  made.driver.unanswered(1, "seed-unreachable");
+  made.driver.unanswered(1, new EvenkeelError("seed-unreachable"));
   made.does(says.retry(100, 2, 3));
   assert.deepEqual(events(made, "retry"), [{ delay: 100, cause: "crash", attempt: 3 }]);
 });
@@ -115,7 +121,7 @@ test("a failure of the answer is told as an answer that is no list, every other 
   ];
   codes.forEach((code, at) => {
     made.does(says.fetch(at + 1));
-    made.driver.unanswered(at + 1, code);
+    made.driver.unanswered(at + 1, new EvenkeelError(code));
   });
   assert.deepEqual(
     made.since().map(([, , status]) => status),
@@ -143,8 +149,9 @@ test("a list without a usable server says what was wrong with its entries", () =
   made.core.summary = () => Float64Array.of(Number.NaN, Number.NaN, Number.NaN, 0, 1, 7, 0);
   made.driver.answered(1, answer([{}]));
   made.does(says.retry(100, 3, 0));
-  const [{ code, dropped }] = events(made, "retry");
+  const [{ code, dropped, error }] = events(made, "retry");
   assert.equal(code, "list-empty");
+  assert.match(error.message, /: entry 0: url-forbidden, entry 7: url-missing$/);
   assert.deepEqual(dropped, [
     { index: 0, code: "url-forbidden" },
     { index: 7, code: "url-missing" },
@@ -644,7 +651,7 @@ test("an answer that nobody waits for any more is not read", () => {
   const [[, seed, request, signal]] = toldOf(made, "ask");
   assert.deepEqual([seed, request, signal.aborted], [0, 1, true]);
   made.driver.answered(1, answer([{}]));
-  made.driver.unanswered(1, "seed-unreachable");
+  made.driver.unanswered(1, new EvenkeelError("seed-unreachable"));
   assert.deepEqual(made.since(), []);
 });
 
@@ -658,11 +665,11 @@ test("a list of the application's own is in force by nobody's word, and is not k
   made.unusable = "list-empty";
   assert.throws(
     () => made.driver.update([{}], ""),
-    (code) => code === "list-empty",
+    ({ code }) => code === "list-empty",
   );
   assert.throws(
     () => made.driver.update("none", ""),
-    (code) => code === "list-invalid",
+    ({ code }) => code === "list-invalid",
   );
   assert.deepEqual(made.commands, [], "and what the core has to say is heard all the same");
 });
@@ -714,7 +721,7 @@ test("a fallback that cannot be used ends the driver before it begins, and leave
   const heard = [];
   assert.throws(
     () => rig({ settings: { fallback: "none" }, heard }),
-    (code) => code === "list-invalid",
+    ({ code }) => code === "list-invalid",
   );
   assert.deepEqual(heard, [["free"]]);
 });

@@ -44,7 +44,7 @@ export function rig({ source = "ws://a.example/ws", names, load, ...options } = 
         rig.move(CLOSING);
       }
       answered = (request, { response, document }) => rig.calls.push(["answered", request, response?.status, document]);
-      unanswered = noted("unanswered");
+      unanswered = (request, error) => rig.calls.push(["unanswered", request, error.code]);
       reconnect = noted("reconnect");
       migrate = noted("migrate");
       refresh = noted("refresh");

@@ -67,9 +67,6 @@ test("a request that fails before the driver is there is told to it, and nobody 
   made.face.ask(0, 1, signal);
   await settled();
   assert.deepEqual(made.calls, [["unanswered", 1, "seed-unreachable"]]);
-  made.socket.addEventListener("retry", ({ error, code }) => made.heard.push(code, error.cause.message));
-  made.face.emit("retry", { delay: 1000, cause: "seed-unreachable", attempt: 0, code: "seed-unreachable" });
-  assert.deepEqual(made.heard.slice(-3), ["retry", "seed-unreachable", "down"]);
 });
 
 test("the driver's giving up aborts the first request as well", async () => {

@@ -126,13 +126,13 @@ const answerOf = async (seed, signal) => {
     // A function seed may be deaf to its signal, and then answers late.
     response = await fetch(seed.url, { cache: "no-cache", ...(seed.deaf ? {} : { signal }) });
   } catch {
-    throw "seed-unreachable";
+    throw { code: "seed-unreachable" };
   }
   if (!response.ok) return { response };
   try {
     return { response, document: await response.json() };
   } catch {
-    throw "list-not-json";
+    throw { code: "list-not-json" };
   }
 };
 
@@ -301,9 +301,9 @@ export class Host {
         this.#note("answer", { request, status: answer.response?.status });
         this.#driver?.answered(request, answer);
       },
-      (code) => {
-        this.#note("no answer", { request, code });
-        this.#driver?.unanswered(request, code);
+      (error) => {
+        this.#note("no answer", { request, code: error.code });
+        this.#driver?.unanswered(request, error);
       },
     );
   }

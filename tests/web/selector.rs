@@ -7,7 +7,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::support::*;
 
-#[wasm_bindgen(module = "/dist/view.js")]
+#[wasm_bindgen(module = "/target/web-tests/view.js")]
 extern "C" {
     /// The core's numbers as objects.
     type View;

@@ -597,9 +597,10 @@ pub(crate) fn js(value: &Value) -> JsValue {
     }
 }
 
-/// What was thrown, which is a code.
+/// What was thrown: a code, or an error that has one.
 pub(crate) fn code_of(thrown: &JsValue) -> String {
-    thrown.as_string().expect("codes are strings")
+    let code = Reflect::get(thrown, &"code".into()).unwrap_or_default();
+    thrown.as_string().or(code.as_string()).expect("codes are strings")
 }
 
 /// How many listeners there are beyond sockets and requests, by the events that they listen to.

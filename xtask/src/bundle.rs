@@ -43,17 +43,17 @@ pub(crate) fn build() -> Result<()> {
     fs::copy(project::root().join("src/js").join(SCHEMA), dist.join(SCHEMA))
         .with_context(|| format!("src/js/{SCHEMA} cannot be copied"))?;
     remove_leftovers(&dist)?;
-    driver_for_tests(&dist)
+    modules_for_tests(&dist)
 }
 
-/// The driver as one module: the tests of the wasm can import only a single file, and are to take what ships.
-fn driver_for_tests(dist: &Path) -> Result<()> {
-    let bundle = project::scratch("web-tests")?.join("driver.js");
+/// The driver and the view as one module each: the tests of the wasm can import only single files, and are to take what
+/// ships.
+fn modules_for_tests(dist: &Path) -> Result<()> {
+    let bundles = project::scratch("web-tests")?;
     let mut command = project::npm_tool("esbuild/bin/esbuild");
-    command
-        .arg(dist.join("driver.js"))
-        .args(["--bundle", "--format=esm", "--log-level=warning"]);
-    process::run(command.arg(format!("--outfile={}", bundle.display())))
+    command.args([dist.join("driver.js"), dist.join("view.js")]);
+    command.args(["--bundle", "--format=esm", "--log-level=warning"]);
+    process::run(command.arg(format!("--outdir={}", bundles.display())))
 }
 
 /// The wasm and the two modules made from it.

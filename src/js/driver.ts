@@ -147,13 +147,12 @@ export class Driver {
   readonly #core: Wasm;
   readonly #view: View;
   readonly #face: Face;
-  readonly #bases: string[];
+  readonly #settings: Settings;
   readonly #clock = new Clock();
   readonly #links = new Map<number, Link>();
   readonly #requests = new Map<number, Asked>();
   /** Connections that are chosen once. */
   readonly #wanted = new Map<number, Wanted>();
-  readonly #keeps: boolean;
   #unwatch: (() => void) | undefined;
   /** How an attempt or (`present`) the connection ended, until the application has been told. */
   #closing: { attempt: number; closure: Closure; present?: boolean } | undefined;
@@ -170,13 +169,12 @@ export class Driver {
   /** The page is being put to sleep: what ends now has not been ended by its server. */
   #asleep = false;
 
-  /** Idle. Throws an error if a fixed list, or the fallback, is given and cannot be used. */
+  /** Idle. */
   constructor(Wasm: WasmClass, face: Face, settings: Settings) {
-    const { bases, fixed, fallback, cached, heartbeat, flags } = settings;
+    const { heartbeat, flags } = settings;
     this.#Wasm = Wasm;
     this.#face = face;
-    this.#bases = bases;
-    this.#keeps = !!settings.keeps;
+    this.#settings = settings;
     this.#core = new Wasm(
       settings.randomSeed ?? randomSeed(),
       settings.seeds,
@@ -203,14 +201,6 @@ export class Driver {
       settings.affinity,
     );
     this.#view = new View(this.#core, Wasm.words(), settings.opinions);
-    try {
-      if (fallback) this.#fallBack(fallback);
-      if (fixed !== undefined) this.#take(GIVEN, { document: fixed, base: bases[0] });
-      else if (cached) this.#recall(cached);
-    } catch (error) {
-      this.#core.free();
-      throw error;
-    }
   }
 
   /** One that cannot be used is told of: a seed may do without it. */
@@ -223,9 +213,18 @@ export class Driver {
     }
   }
 
+  /** Throws an error if a fixed list, or the fallback, is given and cannot be used: it is to be freed then. */
   start(): void {
+    const { bases, fixed, fallback, cached, keeps } = this.#settings;
+    // It may be large, and be outlived by long.
+    this.#settings.cached = undefined;
+    if (fallback) this.#fallBack(fallback);
+    if (fixed !== undefined) this.#take(GIVEN, { document: fixed, base: bases[0] });
+    else if (cached) this.#recall(cached);
+    // Whoever hears of the list may have closed.
+    if (this.#core.state() >= CLOSING) return;
     this.#unwatch = watchPage((news) => this.#hear(news));
-    if (this.#keeps) this.#pump();
+    if (keeps) this.#pump();
     else this.#tell(START);
   }
 
@@ -314,13 +313,18 @@ export class Driver {
       const wish = header("retry-after");
       // A number of seconds, or a date.
       const seconds = /^\d+$/.test(wish) ? +wish : (Date.parse(wish) - Date.now()) / 1000;
-      this.#listFailed(request, response.status, `${response.status} from ${this.#bases[asked.seed]}`, seconds);
+      this.#listFailed(
+        request,
+        response.status,
+        `${response.status} from ${this.#settings.bases[asked.seed]}`,
+        seconds,
+      );
     } else {
       const age = Number.parseInt(header("age"), 10);
       const waited = (performance.now() - at) / 1_000;
       const arrival: Arrival = {
         document,
-        base: response?.url || this.#bases[asked.seed],
+        base: response?.url || this.#settings.bases[asked.seed],
         // What was asked for before the wasm was there may have waited for it.
         age: waited > LATE ? (age || 0) + waited : age,
         maxAge: Number(/(?:^|[\s,])max-age=(\d+)/i.exec(header("cache-control"))?.[1]),

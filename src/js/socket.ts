@@ -376,14 +376,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     const { kept } = this.#role;
     const { seeds, bases, fixed } = this.#plan;
     const { refreshInterval, url, protocols, prepare, rebalance = !!prepare, rank, hedge, failback } = this.#options;
-    const early: (() => void)[] = [];
-    const face = this.#face();
-    const emit = face.emit;
-    face.emit = (type, detail) => {
-      if (this.#driver) emit(type, detail);
-      else early.push(() => emit(type, detail));
-    };
-    const driver = new Driver(face, {
+    const driver = new Driver(this.#face(), {
       ...this.#options,
       seeds: seeds.length,
       bases,
@@ -396,9 +389,6 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       opinions: { allows: this.#allows && guarded(this.#allows, false), rank: rank && guarded(rank, NaN) },
     });
     this.#driver = driver;
-    // Whoever hears of the list finds it there.
-    for (const tell of early) tell();
-    if (this.#state >= CLOSING) return;
     driver.start();
     kept?.(driver as Driver);
     if (this.#earlyList) {

@@ -57,8 +57,8 @@ export function deferred() {
  * A driver whose core says what is in `commands`: `does` adds some and has them carried out. `heard` is what the core was
  * told, without the time; `told` what the face was; `wires` the sockets dialled.
  */
-export function rig({ face = {}, settings = {}, make = () => new Wire(), inForce = true, heard = [] } = {}) {
-  const rig = { commands: [], heard, told: [], wires: [], state: 1, timeout: Infinity, inForce, asks: true };
+export function rig({ face = {}, settings = {}, make = () => new Wire(), inForce = true } = {}) {
+  const rig = { commands: [], heard: [], told: [], wires: [], state: 1, timeout: Infinity, inForce, asks: true };
   const noted =
     (name) =>
     (_now, ...given) => {

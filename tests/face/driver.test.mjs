@@ -678,7 +678,8 @@ test("the list of an earlier visit is as old as it is, and without effect where 
   t.mock.method(performance, "now", () => 5_000);
   const cached = { document: [{}], base: "https://seed.example/s", age: 3, maxAge: null, ago: 60_000 };
   const taken = rig({ settings: { cached } });
-  assert.deepEqual(taken.since(), [["take", -2, 1, 3, Number.NaN, 5_000 - 60_000]]);
+  taken.driver.start();
+  assert.deepEqual(taken.since(), [["take", -2, 1, 3, Number.NaN, 5_000 - 60_000], told("start")]);
   assert.deepEqual([events(taken, "list")[0].seed, toldOf(taken, "remember")], [null, []]);
 
   for (const garbage of [
@@ -687,6 +688,7 @@ test("the list of an earlier visit is as old as it is, and without effect where 
     { ...cached, base: 5, age: {}, maxAge: "x" },
   ]) {
     const made = rig({ settings: { cached: garbage } });
+    made.driver.start();
     made.does(says.fetch(1));
     assert.equal(toldOf(made, "ask").length, 1);
   }
@@ -694,10 +696,9 @@ test("the list of an earlier visit is as old as it is, and without effect where 
 
 test("a fixed list comes before that of an earlier visit", () => {
   const made = rig({ settings: { fixed: [{}, {}], bases: [""], cached: { document: [{}], ago: 1 } } });
-  assert.deepEqual(
-    made.since().map(([, from, length]) => [from, length]),
-    [[0, 2]],
-  );
+  made.driver.start();
+  const [[name, from, length], ...then] = made.since();
+  assert.deepEqual([name, from, length, then], ["take", 0, 2, [told("start")]]);
 });
 
 test("a list that is kept for later is told of when it is resorted to, as it was", () => {
@@ -707,6 +708,7 @@ test("a list that is kept for later is told of when it is resorted to, as it was
     [{ cached: { document, ago: 1 } }, false],
   ]) {
     const made = rig({ settings, inForce: false });
+    made.driver.start();
     assert.deepEqual(events(made, "list"), []);
     made.does(says.resort({ fallback }));
     assert.deepEqual(events(made, "list"), [
@@ -718,12 +720,25 @@ test("a list that is kept for later is told of when it is resorted to, as it was
 });
 
 test("a fallback that cannot be used ends the driver before it begins, and leaves nothing", () => {
-  const heard = [];
+  const made = rig({ settings: { fallback: "none" } });
   assert.throws(
-    () => rig({ settings: { fallback: "none" }, heard }),
+    () => made.driver.start(),
     ({ code }) => code === "list-invalid",
   );
-  assert.deepEqual(heard, [["free"]]);
+  made.driver.free();
+  assert.deepEqual(made.heard, [["free"]]);
+});
+
+test("a listener of the first list that closes has kept the driver from starting", () => {
+  const made = rig({ settings: { fixed: [{}], bases: [""] } });
+  made.face.emit = () => {
+    made.state = 6;
+  };
+  made.driver.start();
+  assert.deepEqual(
+    made.since().map(([name]) => name),
+    ["take"],
+  );
 });
 
 test("what the platform says of page and network reaches the core, and to be shown again is to look", (t) => {

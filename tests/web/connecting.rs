@@ -169,8 +169,9 @@ fn a_fixed_list_that_cannot_be_used_is_told_by_its_code() {
         (json!([]), "list-empty"),
         (json!(5), "list-invalid"),
     ] {
-        let thrown = Client::new(json!({ "bases": [""], "fixed": fixed })).err();
-        assert_eq!(thrown.as_deref(), Some(code), "{fixed}");
+        let client = Client::idle(json!({ "bases": [""], "fixed": fixed }));
+        assert_eq!(client.try_start(), Err(code.to_owned()), "{fixed}");
+        client.free();
     }
 }
 

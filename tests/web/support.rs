@@ -79,10 +79,10 @@ extern "C" {
 extern "C" {
     /// The driver as it ships.
     type Driver;
-    #[wasm_bindgen(constructor, catch)]
-    fn new(core: &JsValue, face: &Host, settings: &JsValue) -> Result<Driver, JsValue>;
-    #[wasm_bindgen(method)]
-    fn start(this: &Driver);
+    #[wasm_bindgen(constructor)]
+    fn new(core: &JsValue, face: &Host, settings: &JsValue) -> Driver;
+    #[wasm_bindgen(method, catch)]
+    fn start(this: &Driver) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     fn close(this: &Driver, code: Option<u16>, reason: &str);
     #[wasm_bindgen(method)]
@@ -354,20 +354,20 @@ impl Client {
 
     /// A client that was not started.
     pub(crate) fn idle(setup: Value) -> Self {
-        Self::new(setup).expect("there is no fixed list, or it can be used")
-    }
-
-    /// A client that was not started, or the code that its constructor throws.
-    pub(crate) fn new(setup: Value) -> Result<Self, String> {
         let host = Host::new(&setup.to_string());
         let class = Reflect::get(&core(0.0), &"constructor".into()).expect("every object has one");
-        let driver = Driver::new(&class, &host, &host.settings()).map_err(|code| code_of(&code))?;
+        let driver = Driver::new(&class, &host, &host.settings());
         host.employ(&driver);
-        Ok(Self { host, driver })
+        Self { host, driver }
     }
 
     pub(crate) fn start(&self) {
-        self.driver.start();
+        self.try_start().expect("there is no fixed list, or it can be used");
+    }
+
+    /// Starts, or gives the code of what keeps it from that.
+    pub(crate) fn try_start(&self) -> Result<(), String> {
+        self.driver.start().map_err(|error| code_of(&error))
     }
 
     pub(crate) fn close(&self, code: Option<u16>, reason: &str) {

@@ -1,40 +1,37 @@
 import type { Driver, WasmClass } from "./driver.js";
 import type { Server } from "./list.js";
+import type { SocketOptions } from "./options.js";
 import type * as Platform from "./platform.js";
+import type { Plan } from "./source.js";
 import type { Arrival, Opinions } from "./view.js";
 
-/** What the driver needs to know before it starts; times in milliseconds. */
-export interface Settings {
-  /** How many seeds there are; 0: the list is fixed. */
-  seeds: number;
-  /** Per seed (and, at 0, for a fixed list) what relative URLs resolve against. */
-  bases: string[];
-  fixed?: unknown;
+/** What the driver needs to know: the options that are the core's business, the plan, and what there is beside. */
+export interface Settings
+  extends Pick<
+      SocketOptions,
+      | "seedTimeout"
+      | "refreshInterval"
+      | "credentialTimeout"
+      | "connectTimeout"
+      | "minUptime"
+      | "closeTimeout"
+      | "silenceTimeout"
+      | "linger"
+      | "hedge"
+      | "failback"
+      | "rebalance"
+      | "affinity"
+      | "randomSeed"
+    >,
+    Plan,
+    Opinions {
+  heartbeat?: { interval: number; timeout: number } | undefined;
+  /** Whether the application prepares each connection. */
+  prepare?: unknown;
   /** A list for when no other can be had. */
   fallback?: unknown;
   /** The list of an earlier visit. */
   cached?: Cached | undefined;
-  seedTimeout: number;
-  refreshInterval: number;
-  credentialTimeout: number;
-  connectTimeout: number;
-  minUptime: number;
-  closeTimeout: number;
-  heartbeat?: { interval: number; timeout: number } | undefined;
-  silenceTimeout?: number | undefined;
-  linger: number;
-  flags: {
-    /** The application says where, and with which protocols, to connect. */
-    credentials?: boolean;
-    /** It prepares each connection. */
-    prepares?: boolean;
-    hedge?: boolean;
-    failback?: boolean;
-    rebalance?: boolean;
-  };
-  affinity?: string | undefined;
-  opinions?: Opinions;
-  randomSeed?: number | undefined;
   /** It keeps list and memory for connections that are chosen once, and has none of its own. */
   keeps?: boolean;
 }

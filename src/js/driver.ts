@@ -90,9 +90,6 @@ export function randomSeed(): number {
   return high * 2 ** 32 + low;
 }
 
-/** Whether the page is one in which browsers refuse `ws:` to other machines. */
-export const isSecurePage = (): boolean => !!globalThis.origin?.startsWith("https:");
-
 /** Hears nothing: where sockets are emitters (`ws`), an error that nobody listens to is thrown. */
 const deaf = (): void => {};
 
@@ -171,36 +168,39 @@ export class Driver {
 
   /** Idle. */
   constructor(Wasm: WasmClass, face: Face, settings: Settings) {
-    const { heartbeat, flags } = settings;
+    const { prepare, hedge, failback, rebalance = prepare, heartbeat } = settings;
     this.#Wasm = Wasm;
     this.#face = face;
     this.#settings = settings;
     this.#core = new Wasm(
       settings.randomSeed ?? randomSeed(),
-      settings.seeds,
-      Float64Array.of(
+      settings.seeds.length,
+      // What is undefined becomes NaN.
+      Float64Array.from([
         settings.seedTimeout,
-        settings.refreshInterval,
-        flags.credentials ? settings.credentialTimeout : NaN,
+        settings.refreshInterval || Infinity,
+        face.credentials || settings.keeps ? settings.credentialTimeout : NaN,
         settings.connectTimeout,
         settings.minUptime,
         settings.closeTimeout,
-        heartbeat?.interval ?? NaN,
-        heartbeat?.timeout ?? NaN,
-        settings.silenceTimeout ?? NaN,
+        heartbeat?.interval,
+        heartbeat?.timeout,
+        settings.silenceTimeout,
         settings.linger,
-      ),
+      ] as number[]),
       [
-        flags.prepares,
-        flags.hedge,
-        flags.failback,
-        flags.rebalance,
+        prepare,
+        hedge,
+        failback,
+        rebalance,
+        // It delays attempts after failures.
         globalThis.navigator?.userAgent?.includes("Firefox/"),
-        isSecurePage(),
-      ].reduce((bits, flag, bit) => bits | (+!!flag << bit), 0),
+        // Browsers refuse `ws:` to other machines there.
+        globalThis.origin?.startsWith("https:"),
+      ].reduce<number>((bits, flag, bit) => bits | (+!!flag << bit), 0),
       settings.affinity,
     );
-    this.#view = new View(this.#core, Wasm.words(), settings.opinions);
+    this.#view = new View(this.#core, Wasm.words(), settings);
   }
 
   /** One that cannot be used is told of: a seed may do without it. */

@@ -29,13 +29,16 @@ const MIGRATING = 4;
 const CLOSING = 6;
 const CLOSED = 7;
 
-/** A function of the application's that must not throw: what it throws is reported, and this is its answer then. */
-function guarded<A extends unknown[], R>(call: (...given: A) => R, otherwise: R): (...given: A) => R {
+/** A function of the application's, if there is one, that must not throw: what it throws is reported, and this its answer then. */
+function guarded<F extends ((...given: never[]) => unknown) | undefined>(
+  call: F,
+  otherwise: ReturnType<NonNullable<F>>,
+): F {
   // What fails for every entry of a list is told of once.
   let told = false;
-  return (...given) => {
+  const guard = (...given: never[]): unknown => {
     try {
-      return call(...given);
+      return call?.(...given);
     } catch (error) {
       if (!told) report(error);
       told = true;
@@ -45,6 +48,7 @@ function guarded<A extends unknown[], R>(call: (...given: A) => R, otherwise: R)
       return otherwise;
     }
   };
+  return call && (guard as F);
 }
 
 /** An event handler attribute, as a listener that keeps its place when the handler is replaced. */
@@ -168,7 +172,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     this.#options = socketOptions(options);
     this.#queue = new Queue(this.#options);
     const { autoConnect, signal, allow, cache, fallback, WebSocket = globalThis.WebSocket } = this.#options;
-    this.#allows = allowing(allow);
+    this.#allows = guarded(allowing(allow), false);
     this.#fallback = parseFallback(fallback);
     const { seeds } = this.#plan;
     const key = cache ?? (seeds.every((seed) => typeof seed === "string") && `evenkeel ${seeds.join(" ")}`);
@@ -374,19 +378,14 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   #start({ Driver }: Driven, cached: Cached | undefined): void {
     if (this.#early !== CONNECTING) return;
     const { kept } = this.#role;
-    const { seeds, bases, fixed } = this.#plan;
-    const { refreshInterval, url, protocols, prepare, rebalance = !!prepare, rank, hedge, failback } = this.#options;
     const driver = new Driver(this.#face(), {
       ...this.#options,
-      seeds: seeds.length,
-      bases,
-      fixed,
+      ...this.#plan,
       fallback: this.#fallback,
       cached,
-      refreshInterval: refreshInterval || Infinity,
       keeps: !!kept,
-      flags: { credentials: !!(url || protocols || kept), prepares: !!prepare, hedge, failback, rebalance },
-      opinions: { allows: this.#allows && guarded(this.#allows, false), rank: rank && guarded(rank, NaN) },
+      allows: this.#allows,
+      rank: guarded(this.#options.rank, NaN),
     });
     this.#driver = driver;
     driver.start();
@@ -416,7 +415,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   }
 
   #face(): Face {
-    const { shouldReconnect, url, protocols, prepare, heartbeat } = this.#options;
+    const { url, protocols, prepare, heartbeat } = this.#options;
+    const shouldReconnect = guarded(this.#options.shouldReconnect, undefined);
     const { message, reply } = heartbeat ?? {};
     const isReply = typeof reply === "function" ? guarded(reply, false) : (data: unknown) => data === reply;
     return {
@@ -464,15 +464,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
           throw this.#note(new EvenkeelError("prepare-failed", error));
         }
       },
-      verdict: (event, final) => {
-        try {
-          // For the core it must be a boolean, whatever the application returns.
-          return !!((this.#state < CLOSING ? shouldReconnect?.(event) : undefined) ?? !final);
-        } catch (error) {
-          report(error);
-          return !final;
-        }
-      },
+      // For the core it must be a boolean, whatever the application returns.
+      verdict: (event, final) => !!((this.#state < CLOSING ? shouldReconnect?.(event) : undefined) ?? !final),
       changed: () => this.#changed(),
       opened: (socket, server) => {
         this.#use(socket, server);
@@ -491,15 +484,10 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
         const { data, origin } = event;
         if (reply === undefined || !isReply(data)) this.dispatchEvent(new MessageEvent("message", { data, origin }));
       },
-      beat: (socket) => {
-        try {
-          socket.send(typeof message === "function" ? message() : (message as string));
-          return true;
-        } catch (error) {
-          report(error);
-          return false;
-        }
-      },
+      beat: guarded((socket: Platform.WebSocket): boolean => {
+        socket.send(typeof message === "function" ? message() : (message as string));
+        return true;
+      }, false),
       closed: (closure) => this.#end(closure),
       remember: (list) => this.#cache?.write(list),
       emit: (type, detail) => this.#fire(makeEvent(type, detail)),
@@ -508,7 +496,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
 
   async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
     try {
-      return await ask(seed, this.#options, this.#allows && guarded(this.#allows, false), signal);
+      return await ask(seed, this.#options, this.#allows, signal);
     } catch (error) {
       throw this.#note(error as EvenkeelError);
     }

@@ -147,7 +147,6 @@ export class View {
    * or that it is kept for later. Throws an `EvenkeelError` if it cannot be used.
    */
   take(now: number, from: number, { document, base, age, maxAge }: Arrival, received = NaN): Taken | undefined {
-    const { allows, rank } = this.#opinions;
     const kept: Kept = { entries: [], version: undefined, dropped: [] };
     let inForce: boolean | undefined;
     let problem: unknown;
@@ -158,7 +157,7 @@ export class View {
       kept.entries = entries;
       kept.version = list.version;
       // Fallbacks have an address and nothing else that an opinion could go by.
-      const opinions = from === FALLBACK ? { allows } : { allows, rank };
+      const opinions = from === FALLBACK ? { ...this.#opinions, rank: undefined } : this.#opinions;
       const [numbers, text] = flatten(list, entries, base || undefined, opinions);
       inForce = this.#core.take(now, from, entries.length, numbers, text, age ?? NaN, maxAge ?? NaN, received);
     } catch (thrown) {

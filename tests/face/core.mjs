@@ -122,10 +122,9 @@ export function rig({ face = {}, settings = {}, make = () => new Wire(), inForce
     ...face,
   };
   rig.driver = new Driver(Core, rig.face, {
-    seeds: 1,
+    seeds: ["https://seed.example/s"],
     bases: ["https://seed.example/s"],
     refreshInterval: 60_000,
-    flags: {},
     ...settings,
   });
   rig.does = (...commands) => {

@@ -10,12 +10,12 @@ const credentials = async (options, server = SERVER) => (await running({ names, 
 
 test("who has neither url nor protocols is not asked, and the driver knows", async () => {
   const asked = async (options) => {
-    const { face, settings } = await running({ names, ...options });
-    return [typeof face.credentials, settings.flags.credentials];
+    const { face } = await running({ names, ...options });
+    return typeof face.credentials;
   };
-  assert.deepEqual(await asked({}), ["undefined", false]);
-  assert.deepEqual(await asked({ url: () => "ws://a.example" }), ["function", true]);
-  assert.deepEqual(await asked({ protocols: () => "p" }), ["function", true]);
+  assert.equal(await asked({}), "undefined");
+  assert.equal(await asked({ url: () => "ws://a.example" }), "function");
+  assert.equal(await asked({ protocols: () => "p" }), "function");
 });
 
 test("url says where, at once or later, and each is asked with the server", async () => {
@@ -126,7 +126,7 @@ test("prepare has the browser's own socket and the server, and is waited for", a
     });
   };
   const made = await running({ prepare });
-  assert.equal(made.settings.flags.prepares, true);
+  assert.equal(made.settings.prepare, prepare);
   const wire = made.dial(SERVER, { readyState: 1 });
   let prepared = false;
   const promise = made.face.prepare(wire, SERVER).then(() => {
@@ -161,16 +161,7 @@ test("a prepare that throws or rejects is an error of ours, with the cause, and 
   }
 });
 
-test("without prepare a connection is ready as it is, and rebalancing is off unless asked for", async () => {
-  const flags = async (options) => {
-    const { prepares, rebalance } = (await running(options)).settings.flags;
-    return [prepares, rebalance];
-  };
-  const prepare = () => {};
+test("without prepare a connection is ready as it is", async () => {
   const { face } = await running();
   assert.equal(await face.prepare({}, SERVER), undefined);
-  assert.deepEqual(await flags({}), [false, false]);
-  assert.deepEqual(await flags({ rebalance: true }), [false, true]);
-  assert.deepEqual(await flags({ prepare }), [true, true]);
-  assert.deepEqual(await flags({ prepare, rebalance: false }), [true, false]);
 });

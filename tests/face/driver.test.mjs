@@ -160,22 +160,37 @@ test("a list without a usable server says what was wrong with its entries", () =
 
 test("the core is given every setting, and NaN for those that there are not", (t) => {
   const settings = {
-    ...{ seeds: 3, seedTimeout: 1, refreshInterval: 2, credentialTimeout: 3, connectTimeout: 4, minUptime: 5 },
+    ...{
+      seeds: ["a", "b", "c"],
+      seedTimeout: 1,
+      refreshInterval: 2,
+      credentialTimeout: 3,
+      connectTimeout: 4,
+      minUptime: 5,
+    },
     ...{ closeTimeout: 6, heartbeat: { interval: 7, timeout: 8 }, silenceTimeout: 9, linger: 10 },
-    ...{ flags: { credentials: true }, affinity: "room", randomSeed: 11 },
+    ...{ affinity: "room", randomSeed: 11 },
   };
   const numbers = ({ given }) => [...given[2]];
-  assert.deepEqual(numbers(rig({ settings })), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-  const bare = { ...settings, refreshInterval: Infinity, heartbeat: undefined, silenceTimeout: undefined, flags: {} };
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  assert.deepEqual(numbers(rig({ settings, face: { credentials: async () => {} } })), all);
+  assert.deepEqual(numbers(rig({ settings: { ...settings, keeps: true } })), all);
+  const bare = { ...settings, refreshInterval: false, heartbeat: undefined, silenceTimeout: undefined };
   const { NaN: none } = Number;
   assert.deepEqual(numbers(rig({ settings: bare })), [1, Infinity, none, 4, 5, 6, none, none, none, 10]);
   const [seed, seeds, , , affinity] = rig({ settings }).given;
   assert.deepEqual([seed, seeds, affinity], [11, 3, "room"]);
 
-  const bits = (flags) => rig({ settings: { flags } }).given[3];
+  const bits = (settings) => rig({ settings }).given[3];
   assert.deepEqual(
-    ["prepares", "hedge", "failback", "rebalance", "credentials"].map((flag) => bits({ [flag]: true })),
-    [1, 2, 4, 8, 0],
+    ["hedge", "failback", "rebalance", "keeps"].map((flag) => bits({ [flag]: true })),
+    [2, 4, 8, 0],
+  );
+  const prepare = () => {};
+  assert.deepEqual(
+    [bits({ prepare }), bits({ prepare, rebalance: false })],
+    [1 + 8, 1],
+    "to rebalance costs nothing then",
   );
   stub(t, "navigator", { value: { userAgent: "Mozilla/5.0 Gecko/20100101 Firefox/153.0" } });
   assert.equal(bits({}), 16, "Firefox delays attempts");

@@ -150,16 +150,17 @@ test("what reaches the driver of the options is in its words", async () => {
     ...{ refreshInterval: false, silenceTimeout: 5, linger: 0, credentialTimeout: 7, affinity: "room", randomSeed: 3 },
     ...{ hedge: true, failback: false, fallback: "ws://z.example" },
   });
-  const { flags, refreshInterval, silenceTimeout, linger, credentialTimeout, affinity, randomSeed } = settings;
+  const { hedge, failback, refreshInterval, silenceTimeout, linger, credentialTimeout, affinity, randomSeed } =
+    settings;
   assert.deepEqual(
     [refreshInterval, silenceTimeout, linger, credentialTimeout, affinity, randomSeed],
-    [Infinity, 5, 0, 7, "room", 3],
+    [false, 5, 0, 7, "room", 3],
   );
-  assert.deepEqual(flags, { credentials: false, prepares: false, hedge: true, failback: false, rebalance: false });
+  assert.deepEqual([hedge, failback], [true, false]);
   assert.deepEqual(settings.fallback, [{ url: "ws://z.example/" }]);
 
   const { settings: byDefault } = await running();
   assert.equal(byDefault.refreshInterval, 60_000);
   assert.equal(byDefault.fallback, undefined);
-  assert.deepEqual(byDefault.flags, { ...flags, hedge: false, failback: true });
+  assert.deepEqual([byDefault.hedge, byDefault.failback], [false, true]);
 });

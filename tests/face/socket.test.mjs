@@ -49,7 +49,7 @@ test("the seed is asked before the constructor returns, and the driver gets that
   const made = rig({ source: seeds, fetch });
   assert.deepEqual(asked, [seeds[0]]);
   await settled();
-  assert.deepEqual([made.settings.seeds, made.settings.bases], [2, seeds]);
+  assert.deepEqual([made.settings.seeds, made.settings.bases], [seeds, seeds]);
   const { signal } = new AbortController();
   made.face.ask(0, 7, signal);
   assert.deepEqual(made.calls, [], "the driver is not called while it is calling");

@@ -109,7 +109,7 @@ test("an application's functions that throw are reported: nothing is allowed the
   const reported = reports(t);
   const [no, none] = [new Error("allow"), new Error("rank")];
   const { settings } = await running({ allow: throwing(no), rank: throwing(none) });
-  const { allows, rank } = settings.opinions;
+  const { allows, rank } = settings;
   assert.equal(allows(new URL("wss://a.example")), false);
   assert.ok(Number.isNaN(rank({})));
   assert.deepEqual(await reported(), [no, none]);
@@ -117,7 +117,7 @@ test("an application's functions that throw are reported: nothing is allowed the
 
 test("without the options there are no opinions", async () => {
   const { settings } = await running();
-  assert.deepEqual(settings.opinions, { allows: undefined, rank: undefined });
+  assert.deepEqual([settings.allows, settings.rank], [undefined, undefined]);
 });
 
 test("a list of ten thousand and more is written out as far as it can be used, and its length is told", () => {

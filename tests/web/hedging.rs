@@ -15,7 +15,7 @@ pub(crate) fn waiting() -> Vec<Named> {
 
 async fn a_server_that_does_not_answer_gets_company_and_loses() {
     with_fleet(8.0, lure(json!({ "handshake": "hang" })), async |fleet| {
-        let client = Client::with(fleet, json!({ "flags": { "hedge": true }, "connectTimeout": 2_600 }));
+        let client = Client::with(fleet, json!({ "hedge": true, "connectTimeout": 2_600 }));
         let opened = client.sees("opened").await;
         assert_eq!(client.dialled(), ["lure", "well"]);
         assert_eq!(opened["server"]["id"], "well");
@@ -53,7 +53,7 @@ async fn a_slow_server_that_answers_first_after_all_wins() {
         { "id": "well", "baseUsers": 60, "behaviour": { "handshake": "hang" } },
     ]);
     with_fleet(8.0, servers, async |fleet| {
-        let client = Client::with(fleet, json!({ "flags": { "hedge": true }, "connectTimeout": 5_000 }));
+        let client = Client::with(fleet, json!({ "hedge": true, "connectTimeout": 5_000 }));
         assert_eq!(client.opens().await, "lure");
         assert_eq!(client.dialled(), ["lure", "well"]);
         client.socket_closes(2).await;

@@ -170,20 +170,9 @@ export class Host {
    */
   constructor(setup) {
     const given = JSON.parse(setup);
-    const {
-      seeds = [],
-      protocols = [],
-      verdict,
-      on = {},
-      credentials,
-      prepare,
-      flags,
-      allow,
-      rank,
-      ...settings
-    } = given;
+    const { seeds = [], protocols = [], verdict, on = {}, credentials, prepare, allow, rank, ...settings } = given;
     this.settings = {
-      seeds: seeds.length,
+      seeds,
       bases: seeds.map(({ url }) => url ?? ""),
       seedTimeout: 2000,
       refreshInterval: Infinity,
@@ -192,11 +181,10 @@ export class Host {
       minUptime: 300,
       closeTimeout: 1000,
       linger: 300,
-      flags: { credentials: !!credentials, prepares: !!prepare, ...flags },
-      opinions: {
-        allows: allow && ((url) => allow.includes(url.host)),
-        rank: rank && (({ id }) => rank[id]),
-      },
+      prepare,
+      rebalance: false,
+      allows: allow && ((url) => allow.includes(url.host)),
+      rank: rank && (({ id }) => rank[id]),
       randomSeed: Math.floor(Math.random() * 2 ** 53),
       ...settings,
     };

@@ -41,7 +41,6 @@ function combined({ url }: Server, { pathname, search }: URL): URL {
 export function makeClass(load: Load, seed: Source, given?: WebSocketClassOptions): WebSocketClass {
   parseSource(seed);
   const { url: where, affinity, ...options } = classOptions(given);
-  const { WebSocket, log, credentialTimeout } = options;
   const common = { ...options, ...(typeof affinity === "string" && { affinity }), autoConnect: false };
   // What is wrong is said here, and not when the first connection is wanted.
   parseFallback(socketOptions(common).fallback);
@@ -68,12 +67,7 @@ export function makeClass(load: Load, seed: Source, given?: WebSocketClassOption
       const { href } = parseUrl(url);
       const requested = href.replace(/^http/, "ws");
       const key = typeof affinity === "function" ? affinity(new URL(requested)) : undefined;
-      const own = {
-        WebSocket,
-        log,
-        credentialTimeout,
-        url: (server: Server) => (where ?? combined)(server, new URL(requested)),
-      };
+      const own = { ...options, url: (server: Server) => (where ?? combined)(server, new URL(requested)) };
       const driven = async () => ({ Driver: Single.bind(null, await keeper(), key) });
       super(driven, [requested], names, own, { requested });
     }

@@ -85,10 +85,7 @@ const LONGEST_TIMER = 2_147_483_647;
 export const ABNORMAL: Closure = { code: 1006, reason: "", wasClean: false, errored: true, final: false };
 
 /** The seed of a core's draws, where none is given: from the platform's cryptographic source. */
-export function randomSeed(): number {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number];
-  return high * 2 ** 32 + low;
-}
+export const randomSeed = (): number => Number(crypto.getRandomValues(new BigUint64Array(1))[0]);
 
 /** Hears nothing: where sockets are emitters (`ws`), an error that nobody listens to is thrown. */
 const deaf = (): void => {};
@@ -454,40 +451,38 @@ export class Driver {
       this.#requests.delete(id);
     } else if (kind === 3) {
       this.#connect(id, rest);
-    } else if (kind === 4) {
-      if (link && socket) face.opened(socket, link.server);
-    } else if (kind === 5) {
-      if (socket) endSocket(socket, ...this.#farewell);
     } else if (kind === 6) {
       this.#abandon(id);
     } else if (kind === 7) {
       this.#lost(id, rest);
     } else if (kind === 8) {
-      const [cause, attempt] = rest;
-      const name = this.#view.causes[cause] as string;
-      const known = this.#seedError;
-      this.#seedError = undefined;
-      const retry: Record<string, unknown> = { delay: id, cause: name, attempt };
-      if (name.startsWith("seed-")) {
-        const error = typeof known === "object" ? known : new EvenkeelError(name, known);
-        retry.code = error.code;
-        retry.error = error;
-        if (error.code === "list-empty") retry.dropped = this.#view.dropped;
-      }
-      face.emit("retry", retry);
-    } else if (kind === 9) {
-      if (link && socket) this.#prepare(link, socket);
-    } else if (kind === 10) {
-      if (link && socket) face.migrated(socket, link.server, this.#view.moves[rest[0]] as string);
-    } else if (kind === 11) {
-      // Who could not ask must not take silence for an answer.
-      if (link && socket && !face.beat(socket)) this.#core.tell(this.#clock.now(), NOT_ASKED, id);
-    } else if (kind === 12) {
-      // It has been replaced: the application's farewell is not for this one.
-      if (socket) endSocket(socket, 1000);
-    } else {
+      this.#retry(id, rest);
+    } else if (kind === 13) {
       face.emit("list", { ...this.#view.resort(id ? FALLBACK : CACHED), seed: null });
+    } else if (link && socket) {
+      const { server } = link;
+      if (kind === 4) face.opened(socket, server);
+      else if (kind === 5) endSocket(socket, ...this.#farewell);
+      else if (kind === 9) this.#prepare(link, socket);
+      else if (kind === 10) face.migrated(socket, server, this.#view.moves[rest[0]] as string);
+      // It has been replaced: the application's farewell is not for this one.
+      else if (kind === 12) endSocket(socket, 1000);
+      // Who could not ask must not take silence for an answer.
+      else if (!face.beat(socket)) this.#core.tell(this.#clock.now(), NOT_ASKED, id);
     }
+  }
+
+  #retry(delay: number, [reason, attempt]: number[]): void {
+    const cause = this.#view.causes[reason as number] as string;
+    const known = this.#seedError;
+    this.#seedError = undefined;
+    const retry: Record<string, unknown> = { delay, cause, attempt };
+    if (cause.startsWith("seed-")) {
+      const error = typeof known === "object" ? known : new EvenkeelError(cause, known);
+      const { code } = error;
+      Object.assign(retry, { code, error }, code === "list-empty" && { dropped: this.#view.dropped });
+    }
+    this.#face.emit("retry", retry);
   }
 
   #lost(attempt: number, [final, move]: number[]): void {

@@ -49,7 +49,7 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   const view = new View(core, Core.words());
 
   /** Calls with the moment meant, and turns what wasm throws into errors. */
-  function at<T>({ now = Date.now() }: Moment, call: (now: number) => T): T {
+  function at<T>({ now = Date.now() }: Moment = {}, call: (now: number) => T): T {
     if (!Number.isFinite(now)) throw new EvenkeelError("bad-option", `now: ${now}`);
     try {
       return call(now);
@@ -59,9 +59,9 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   }
 
   /** The same, once the servers have been assessed. */
-  function assessed<T>(given: Circumstances, call: (now: number) => T): T {
+  function assessed<T>(given: Circumstances = {}, call: (now: number) => T): T {
     return at(given, (now) => {
-      const { lost, failures = undefined } = given;
+      const { lost, failures } = given;
       if (failures !== undefined && !(failures >= 0)) throw new EvenkeelError("bad-option", `failures: ${failures}`);
       core.assess(now, lost && Array.from(lost, String), failures);
       return call(now);
@@ -69,20 +69,19 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   }
 
   return {
-    update: (list, moment = {}) =>
+    update: (list, moment) =>
       at(moment, (now) => {
         // Not copied: that would take longer than reading it.
         const { servers = 0, dropped = [] } = view.take(now, GIVEN, { document: list, base: against }) ?? {};
         return { servers, dropped };
       }),
-    select: (given = {}) =>
+    select: (given) =>
       assessed(given, (now) => {
         const drawn = core.draw();
         return drawn ? view.decision(now, drawn, false) : null;
       }),
-    probabilities: (given = {}) => assessed(given, (now) => view.probabilities(now)),
-    reportFailure: (id, failure = {} as typeof failure) =>
-      at(failure, (now) => core.reportFailure(now, String(id), String(failure.kind))),
-    reportSuccess: (id, moment = {}) => at(moment, () => core.reportSuccess(String(id))),
+    probabilities: (given) => assessed(given, (now) => view.probabilities(now)),
+    reportFailure: (id, failure) => at(failure, (now) => core.reportFailure(now, String(id), String(failure?.kind))),
+    reportSuccess: (id, moment) => at(moment, () => core.reportSuccess(String(id))),
   };
 }

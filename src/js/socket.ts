@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { ListCache } from "./cache.js";
-import type { Answer, Cached, Closure, Driven, Drives, Face } from "./core.js";
+import type { Answer, Cached, Closure, Driven, Drives, Face, Settings } from "./core.js";
 import type { Driver } from "./driver.js";
 import { asError, EvenkeelError, report } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
@@ -9,16 +9,7 @@ import type { Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
 import type * as Platform from "./platform.js";
 import { type Message, Queue, toMessage } from "./queue.js";
-import {
-  ask,
-  type ListDocument,
-  type Plan,
-  parseFallback,
-  parseSource,
-  plain,
-  type SeedFunction,
-  type Source,
-} from "./source.js";
+import { ask, type ListDocument, parseFallback, parseSource, plain, type SeedFunction, type Source } from "./source.js";
 import { allowing, baseUrl, parseClose, parseProtocols, parseUrl } from "./validate.js";
 
 // By number, as the core has them; the others need no name here.
@@ -63,6 +54,10 @@ interface Role {
   /** One that is chosen once, when it was asked for with this URL. */
   requested?: string;
 }
+
+/** The options as the driver and a request want them, and the plan. */
+type SocketSettings = Settings &
+  Omit<SocketOptions, "fallback"> & { WebSocket: NonNullable<BalancedWebSocketOptions["WebSocket"]> };
 
 /** What the socket inherits, typed by the kinds of event that it has. */
 export interface SocketTarget extends Platform.EventTarget {
@@ -115,10 +110,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
 
   readonly #load: () => Promise<Driven>;
   readonly #role: Role;
-  readonly #plan: Plan;
   readonly #protocols: string[];
-  readonly #options: SocketOptions;
-  readonly #WebSocket: NonNullable<BalancedWebSocketOptions["WebSocket"]>;
+  readonly #settings: SocketSettings;
   readonly #queue: Queue;
   readonly #handlers: Record<string, Handler> = {};
   readonly #abort = (): void => this.close();
@@ -135,9 +128,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   #first: Promise<Answer> | undefined;
   readonly #firstAbort = new AbortController();
 
-  readonly #allows: ((url: URL) => boolean) | undefined;
   readonly #cache: ListCache | undefined;
-  readonly #fallback: unknown;
   /** The list that the application gave before there was a driver to take it. */
   #earlyList: ListDocument | undefined;
 
@@ -168,17 +159,23 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     this.#load = load;
     this.#role = role;
     this.#protocols = parseProtocols(protocols);
-    this.#plan = parseSource(source);
-    this.#options = socketOptions(options);
-    this.#queue = new Queue(this.#options);
-    const { autoConnect, signal, allow, cache, fallback, WebSocket = globalThis.WebSocket } = this.#options;
-    this.#allows = guarded(allowing(allow), false);
-    this.#fallback = parseFallback(fallback);
-    const { seeds } = this.#plan;
+    const plan = parseSource(source);
+    const given = socketOptions(options);
+    const { autoConnect, signal, allow, rank, cache, fallback, WebSocket = globalThis.WebSocket } = given;
+    this.#queue = new Queue(given);
+    this.#settings = {
+      ...given,
+      ...plan,
+      WebSocket: WebSocket as SocketSettings["WebSocket"],
+      fallback: parseFallback(fallback),
+      allows: guarded(allowing(allow), false),
+      rank: guarded(rank, NaN),
+      keeps: !!role.kept,
+    };
+    const { seeds } = plan;
     const key = cache ?? (seeds.every((seed) => typeof seed === "string") && `evenkeel ${seeds.join(" ")}`);
     if (seeds.length && key !== false) this.#cache = new ListCache(key);
     if (!WebSocket && !role.kept) throw new EvenkeelError("no-websocket");
-    this.#WebSocket = WebSocket as NonNullable<typeof WebSocket>;
     signal?.addEventListener("abort", this.#abort);
     if (signal?.aborted) this.close();
     else if (autoConnect) this.connect();
@@ -284,7 +281,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   connect(): void {
     if (this.#state !== IDLE) return;
     this.#early = CONNECTING;
-    const [seed] = this.#plan.seeds;
+    const [seed] = this.#settings.seeds;
     if (seed) {
       this.#first = this.#ask(seed, this.#firstAbort.signal);
       // Looked at when the driver asks; until then a rejection is not yet unhandled.
@@ -321,7 +318,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     if (this.#state >= CLOSING) return;
     try {
       const document = plain(list) as ListDocument;
-      if (this.#driver) this.#driver.update(document, this.#plan.bases[0] ?? baseUrl());
+      if (this.#driver) this.#driver.update(document, this.#settings.bases[0] ?? baseUrl());
       else this.#earlyList = document;
     } catch (error) {
       throw asError(error, "list-invalid");
@@ -378,15 +375,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   #start({ Driver }: Driven, cached: Cached | undefined): void {
     if (this.#early !== CONNECTING) return;
     const { kept } = this.#role;
-    const driver = new Driver(this.#face(), {
-      ...this.#options,
-      ...this.#plan,
-      fallback: this.#fallback,
-      cached,
-      keeps: !!kept,
-      allows: this.#allows,
-      rank: guarded(this.#options.rank, NaN),
-    });
+    const driver = new Driver(this.#face(), { ...this.#settings, cached });
     this.#driver = driver;
     driver.start();
     kept?.(driver as Driver);
@@ -415,8 +404,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   }
 
   #face(): Face {
-    const { url, protocols, prepare, heartbeat } = this.#options;
-    const shouldReconnect = guarded(this.#options.shouldReconnect, undefined);
+    const { url, protocols, prepare, heartbeat } = this.#settings;
+    const shouldReconnect = guarded(this.#settings.shouldReconnect, undefined);
     const { message, reply } = heartbeat ?? {};
     const isReply = typeof reply === "function" ? guarded(reply, false) : (data: unknown) => data === reply;
     return {
@@ -426,7 +415,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
           this.#first = undefined;
           signal.addEventListener("abort", () => this.#firstAbort.abort());
         }
-        (first ?? this.#ask(this.#plan.seeds[index] as SeedFunction, signal)).then(
+        (first ?? this.#ask(this.#settings.seeds[index] as SeedFunction, signal)).then(
           (answer) => this.#driver?.answered(request, answer),
           (error) => this.#driver?.unanswered(request, error),
         );
@@ -450,7 +439,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
         // The choice shows at once, unless there is something that goes on meanwhile.
         if (!beside) this.#choose(url, server);
         try {
-          const socket = new this.#WebSocket(url, protocols) as WebSocket;
+          const socket = new this.#settings.WebSocket(url, protocols) as WebSocket;
           socket.binaryType = this.#binaryType;
           return socket;
         } catch (error) {
@@ -496,7 +485,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
 
   async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
     try {
-      return await ask(seed, this.#options, this.#allows, signal);
+      return await ask(seed, this.#settings, signal);
     } catch (error) {
       throw this.#note(error as EvenkeelError);
     }
@@ -550,7 +539,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       this.#early = CLOSED;
       this.#unsent += live?.bufferedAmount ?? 0;
       this.#firstAbort.abort();
-      this.#options.signal?.removeEventListener("abort", this.#abort);
+      this.#settings.signal?.removeEventListener("abort", this.#abort);
       // Later, since it is the driver that is calling.
       setTimeout(() => this.#free());
       this.#dropQueue();
@@ -602,7 +591,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
 
   #log(kind: string, detail: Event | EvenkeelError): void {
     try {
-      this.#options.log?.(kind, detail);
+      this.#settings.log?.(kind, detail);
     } catch (error) {
       report(error);
     }

@@ -4,6 +4,7 @@ import type { ServerEntry, ServerList } from "./list.js";
 import type { SocketOptions } from "./options.js";
 import type * as Platform from "./platform.js";
 import { baseUrl, parseUrl } from "./validate.js";
+import type { Opinions } from "./view.js";
 
 /** A list, or the bare array of its servers. */
 export type ListDocument = ServerList | readonly ServerEntry[];
@@ -33,36 +34,43 @@ const isUrl = (value: unknown): value is string | URL => typeof value === "strin
 /** What the application gave, as plain data: no getters, no proxies, no change afterwards. Throws what its code throws. */
 export const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? "null");
 
+/** One URL or several, parsed; none, where anything else is among them. */
+function urlsOf(given: unknown): URL[] {
+  const items: readonly unknown[] = Array.isArray(given) ? given : [given];
+  return items.every(isUrl) ? items.map(parseUrl) : [];
+}
+
+const isSocketUrl = ({ protocol }: URL): boolean => protocol.startsWith("ws");
+
+const entryOf = ({ href }: URL): ServerEntry => ({ url: href });
+
 /** The option `fallback` as a list, if it is given. */
 export function parseFallback(given: string | Platform.URL | readonly (string | Platform.URL)[] | undefined): unknown {
   if (given === undefined) return undefined;
-  const items: readonly unknown[] = Array.isArray(given) ? given : [given];
-  const urls = items.every(isUrl) ? items.map(parseUrl) : [];
-  if (!urls.length || !urls.every(({ protocol }) => /^wss?:$/.test(protocol))) {
+  const urls = urlsOf(given);
+  if (!urls.length || !urls.every(isSocketUrl)) {
     throw new EvenkeelError("bad-option", "fallback: ws: or wss: URLs expected");
   }
-  return urls.map(({ href }) => ({ url: href }));
+  return urls.map(entryOf);
 }
 
 /** Reads the first argument; the exceptions are those of the constructor. */
 export function parseSource(source: Source): Plan {
   if (typeof source === "function") return { seeds: [source], bases: [baseUrl()], fixed: undefined };
   let fixed: unknown;
-  const items: readonly unknown[] = Array.isArray(source) ? source : [source];
-  if (items.every(isUrl)) {
-    const urls = items.map(parseUrl);
-    const sockets = urls.filter((url) => url.protocol.startsWith("ws"));
-    const seeds = urls.map((url) => url.href);
-    if (!sockets.length && seeds.length && seeds.length <= MAX_SEEDS) return { seeds, bases: seeds, fixed };
-    if (sockets.length === seeds.length) fixed = seeds.map((url) => ({ url }));
-  } else if (typeof source === "object") {
+  const urls = urlsOf(source);
+  if (urls.length) {
+    const seeds = urls.map(({ href }) => href);
+    if (!urls.some(isSocketUrl) && seeds.length <= MAX_SEEDS) return { seeds, bases: seeds, fixed };
+    if (urls.every(isSocketUrl)) fixed = urls.map(entryOf);
+  } else if (typeof source === "object" && (source as unknown[] | null)?.length !== 0) {
     try {
       fixed = plain(source);
     } catch (error) {
       throw new EvenkeelError("bad-source", error);
     }
   }
-  if (!fixed || !items.length) throw new EvenkeelError("bad-source");
+  if (!fixed) throw new EvenkeelError("bad-source");
   return { seeds: [], bases: [baseUrl()], fixed };
 }
 
@@ -84,11 +92,10 @@ async function textOf(response: Response): Promise<string> {
   return text + decoder.decode();
 }
 
-/** Asks a seed once. Rejects with the error that says how it failed. `allows`: may a redirect lead there? */
+/** Asks a seed once. Rejects with the error that says how it failed. */
 export async function ask(
   seed: string | SeedFunction,
-  { request, parse, fetch = globalThis.fetch }: SocketOptions,
-  allows: ((url: Platform.URL) => boolean) | undefined,
+  { request, parse, allows, fetch = globalThis.fetch }: Pick<SocketOptions, "request" | "parse" | "fetch"> & Opinions,
   signal: Platform.AbortSignal,
 ): Promise<Answer> {
   let failure: ErrorCode = "seed-failed";

@@ -10,7 +10,7 @@ const COLUMNS = 11;
 const MOST_ENTRIES = 10_000;
 
 /** URLs of the usual kind, which the platform's parser would give back as they are: it takes longer than all the rest. */
-const ABSOLUTE = /^wss?:\/\/([a-z][a-z0-9-]*\.)*[a-z][a-z0-9-]*(:[1-9]\d{3})?\/[\w/-]*$/;
+const ABSOLUTE = /^wss?:\/\/[a-z][a-z\d-]*(\.[a-z][a-z\d-]*)*(:[1-9]\d{3})?\/[\w/-]*$/;
 
 /** What the application has to say about the entries of a list. */
 export interface Opinions {
@@ -46,18 +46,14 @@ function flatten(
   const numbers: number[] = [];
   const texts: string[] = [];
   const put = (value: unknown): void => {
-    let number = -5;
-    if (typeof value === "number") {
-      if (value >= 0) number = value;
-    } else if (typeof value === "string") {
-      number = -4;
+    if (typeof value === "string") {
       texts.push(value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value);
-    } else if (typeof value === "boolean") {
-      number = value ? -3 : -2;
-    } else if (value == null) {
-      number = -1;
+      numbers.push(-4);
+    } else if (typeof value === "number" && value >= 0) {
+      numbers.push(value);
+    } else {
+      numbers.push(value === true ? -3 : value === false ? -2 : value == null ? -1 : -5);
     }
-    numbers.push(number);
   };
   const { version, age, ttl, retryAfter, heartbeat } = list as Record<string, unknown>;
   [version, age, ttl, retryAfter, heartbeat].forEach(put);

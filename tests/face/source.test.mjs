@@ -18,7 +18,7 @@ async function serving(answer, use) {
 
 const never = new AbortController().signal;
 
-const ask = (seed, options = {}, { allows, signal = never } = {}) => askWith(seed, options, allows, signal);
+const ask = (seed, options = {}, { allows, signal = never } = {}) => askWith(seed, { ...options, allows }, signal);
 
 test("seed URLs are seeds, each its own base", () => {
   const seeds = ["https://a.example/servers", "http://b.example/"];

@@ -149,9 +149,9 @@ async fn a_fixed_list_needs_no_seed_and_its_urls_may_be_relative() {
         let base = text(&fleet.servers[0]["url"]).replace("ws:", "http:");
         let fixed = json!([{ "url": "socket?room=1", "id": "here" }]);
         let client = Client::idle(json!({ "bases": [base], "fixed": fixed }));
+        client.start();
         assert_eq!(client.all("list")[0]["servers"], 1);
         assert_eq!(client.servers()[0]["id"], "here");
-        client.start();
         assert_eq!(client.opens().await, "here");
         let url = text(&client.all("dial")[0]["url"]);
         assert!(url.starts_with("ws://") && url.ends_with("/socket?room=1"), "{url}");

@@ -47,19 +47,23 @@ export interface Answer {
   at: number;
 }
 
-/** The end of a connection, or of an attempt at one. */
-export interface Closure {
+/** How a connection, or an attempt at one, ended. */
+export interface Ending {
   code: number;
   reason: string;
   wasClean: boolean;
   /** Fire `error` first. */
   errored: boolean;
-  /** No other connection follows. */
-  final: boolean;
   /** The next connection stands already, and follows at once. */
   moved?: boolean;
   /** What is known beyond that. */
   error?: unknown;
+}
+
+/** The same, and what follows. */
+export interface Closure extends Ending {
+  /** No other connection follows. */
+  final: boolean;
 }
 
 /** Where to connect, and with which protocols. */

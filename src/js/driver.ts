@@ -1,6 +1,6 @@
 // The driver: carries out what the core decides, with the platform's sockets, requests and timers, and decides nothing.
 import { Clock } from "./clock.js";
-import type { Answer, Cached, Closure, Face, Settings } from "./core.js";
+import type { Answer, Cached, Ending, Face, Settings } from "./core.js";
 import { EvenkeelError, report } from "./errors.js";
 import type { Server, ServerStatus } from "./list.js";
 import { type PageNews, watchPage } from "./page.js";
@@ -49,9 +49,9 @@ export interface WasmClass {
 
 /** What the core can be told by a number alone. */
 const START = 0;
-const DIALED = 1;
-const NO_CREDENTIALS = 2;
-const OPENED = 3;
+export const DIALED = 1;
+export const NO_CREDENTIALS = 2;
+export const OPENED = 3;
 const PREPARED = 4;
 const UNPREPARED = 5;
 const CLOSE = 6;
@@ -59,7 +59,7 @@ const RECONNECT = 7;
 const MIGRATE = 8;
 const REFRESH = 9;
 const NOT_ASKED = 13;
-const LEAVE = 14;
+export const LEAVE = 14;
 const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12 };
 
 // States, as far as they matter here.
@@ -82,7 +82,7 @@ const ANY = -1;
 const LONGEST_TIMER = 2_147_483_647;
 
 /** How a connection ends that is given up without a closing handshake. */
-export const ABNORMAL: Closure = { code: 1006, reason: "", wasClean: false, errored: true, final: false };
+export const ABNORMAL: Ending = { code: 1006, reason: "", wasClean: false, errored: true };
 
 /** The seed of a core's draws, where none is given: from the platform's cryptographic source. */
 export const randomSeed = (): number => Number(crypto.getRandomValues(new BigUint64Array(1))[0]);
@@ -149,7 +149,7 @@ export class Driver {
   readonly #wanted = new Map<number, Wanted>();
   #unwatch: (() => void) | undefined;
   /** How an attempt or (`present`) the connection ended, until the application has been told. */
-  #closing: { attempt: number; closure: Closure; present?: boolean } | undefined;
+  #closing: { attempt: number; closure: Ending; present?: boolean } | undefined;
   /** What the application gave to `close()`. */
   #farewell: [code?: number, reason?: string] = [];
   /** How the last request failed, where more is known of it than the core says: an HTTP error in words, or what was thrown. */
@@ -222,7 +222,7 @@ export class Driver {
     if (this.#core.state() >= CLOSING) return;
     this.#unwatch = watchPage((news) => this.#hear(news));
     if (keeps) this.#pump();
-    else this.#tell(START);
+    else this.tell(START);
   }
 
   /** A connection that is chosen once, by this one's list and memory. */
@@ -232,22 +232,11 @@ export class Driver {
     this.#pump();
   }
 
-  /** What became of it. */
-  dialed(attempt: number): void {
-    this.#tell(DIALED, attempt);
-  }
-
-  undialed(attempt: number): void {
-    this.#tell(NO_CREDENTIALS, attempt);
-  }
-
-  opened(attempt: number): void {
-    this.#tell(OPENED, attempt);
-  }
-
-  leave(attempt: number): void {
+  /** What happened, by its number; to this attempt, where it is about one. */
+  tell(what: number, attempt = 0): void {
     const now = this.#clock.now();
-    this.#core.tell(now, LEAVE, attempt);
+    this.#core.tell(now, what, attempt);
+    // At the same moment, so that the end of what is closed comes in a later task, however long this one takes.
     this.#pump(now);
   }
 
@@ -266,10 +255,7 @@ export class Driver {
   /** Closes for good; the arguments are those of `WebSocket.close()`, checked. */
   close(code: number | undefined, reason: string): void {
     this.#farewell = code === undefined ? [] : [code, reason];
-    const now = this.#clock.now();
-    this.#core.tell(now, CLOSE, 0);
-    // At the same moment, so that the end comes in a later task, however long this one takes.
-    this.#pump(now);
+    this.tell(CLOSE);
   }
 
   /** Drops the present connection, attempt or wait, and decides anew. */
@@ -279,17 +265,17 @@ export class Driver {
     if ((state === OPEN || state === MIGRATING) && !this.#closing?.present) {
       this.#closing = { attempt: ANY, closure: { ...ABNORMAL, code: 1000, wasClean: true, errored: false } };
     }
-    this.#tell(RECONNECT);
+    this.tell(RECONNECT);
   }
 
   /** Moves to another server, without a gap. */
   migrate(): void {
-    this.#tell(MIGRATE);
+    this.tell(MIGRATE);
   }
 
   /** Asks for the list now. */
   refresh(): void {
-    this.#tell(REFRESH);
+    this.tell(REFRESH);
   }
 
   /** A list of the application's. Throws an error if it cannot be used. */
@@ -389,11 +375,6 @@ export class Driver {
     for (const { abort } of requests) abort.abort();
   }
 
-  #tell(what: number, attempt = 0): void {
-    this.#core.tell(this.#clock.now(), what, attempt);
-    this.#pump();
-  }
-
   #hear(news: PageNews): void {
     if (news === "asleep" || news === "wake") this.#asleep = news === "asleep";
     // A request that sleeps holds up, in Chromium, those of every page that is awake. The core asks again when it wakes up.
@@ -401,7 +382,7 @@ export class Driver {
     const what = NEWS[news];
     // To be shown again is to look at the clock, which pumping does.
     if (what === undefined) this.#pump();
-    else this.#tell(what);
+    else this.tell(what);
   }
 
   /** What arrived is told when it matters, not for every message. */
@@ -495,7 +476,7 @@ export class Driver {
     const moved = this.#view.moves[move as number];
     let closure = ABNORMAL;
     if (moved) {
-      closure = { code: 1012, reason: moved, wasClean: true, errored: false, final: false, moved: true };
+      closure = { code: 1012, reason: moved, wasClean: true, errored: false, moved: true };
     } else if (this.#closing?.attempt === attempt || this.#closing?.attempt === ANY) {
       closure = this.#closing.closure;
       this.#closing = undefined;
@@ -557,7 +538,7 @@ export class Driver {
     this.#linksChanged ||= beside;
     socket.onopen = () => {
       link.errored = false;
-      this.#tell(OPENED, attempt);
+      this.tell(OPENED, attempt);
     };
     this.#listen(link, socket);
   }
@@ -579,7 +560,7 @@ export class Driver {
       this.#abandon(attempt);
       const now = this.#woken();
       const present = this.#core.asks(attempt);
-      const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored, final: false }, present };
+      const closing = { attempt, closure: { code, reason, wasClean, errored: link.errored }, present };
       this.#closing = closing;
       const reconnect = !present || face.verdict(event, this.#Wasm.isFinal(code));
       // The application may have done something that told it already, and is not told twice: that is up to the core.
@@ -596,7 +577,7 @@ export class Driver {
         if (this.#links.get(link.attempt) !== link) return;
         // The application may have set handlers of its own, and not have heard the end.
         this.#listen(link, socket);
-        if (socket.readyState <= 1) this.#tell(PREPARED, link.attempt);
+        if (socket.readyState <= 1) this.tell(PREPARED, link.attempt);
         else this.#failed(link, UNPREPARED, undefined);
       },
       (error) => this.#failed(link, UNPREPARED, error),
@@ -609,7 +590,7 @@ export class Driver {
     if (this.#links.get(attempt) !== link) return;
     if (what === NO_CREDENTIALS) this.#abandon(attempt);
     this.#closing = { attempt, closure: { ...ABNORMAL, error } };
-    this.#tell(what, attempt);
+    this.tell(what, attempt);
   }
 
   /** Leaves a socket to its end: nothing of it is heard any more. */

@@ -263,8 +263,8 @@ const shown = (value: unknown): string => (typeof value === "string" ? JSON.stri
 /** Is this value what the words say? */
 const fits = (value: unknown, kind: string): boolean =>
   kind.split(" or ").some((one) => {
-    const [, least, most] = /^number from (\d) to (\d+)$/.exec(one) ?? [];
-    if (least) return typeof value === "number" && value >= +least && value <= Number(most);
+    const [, least, most] = /from (\d) to (\d+)/.exec(one) ?? [];
+    if (least && most) return typeof value === "number" && value >= +least && value <= +most;
     if (one === "array") return Array.isArray(value);
     return one === typeof value || one === `'${value}'` || (one === "false" && value === false);
   });

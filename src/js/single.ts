@@ -1,6 +1,16 @@
 // Connections that are chosen once and really close: the driver of one of them.
-import type { Closure, Drives, Face } from "./core.js";
-import { ABNORMAL, type Driver, endSocket, letGo, type Wanted } from "./driver.js";
+import type { Drives, Ending, Face } from "./core.js";
+import {
+  ABNORMAL,
+  DIALED,
+  type Driver,
+  endSocket,
+  LEAVE,
+  letGo,
+  NO_CREDENTIALS,
+  OPENED,
+  type Wanted,
+} from "./driver.js";
 import type { Server, ServerStatus } from "./list.js";
 
 // States, as far as they matter here.
@@ -18,7 +28,7 @@ export class Single implements Drives, Wanted {
   #state = CONNECTING;
   #server: Server | null = null;
   #socket: WebSocket | undefined;
-  #closure: Closure = ABNORMAL;
+  #closure: Ending = ABNORMAL;
 
   constructor(keeper: Driver, affinity: string | undefined, face: Face) {
     this.#keeper = keeper;
@@ -37,7 +47,7 @@ export class Single implements Drives, Wanted {
     this.#face.credentials?.(server).then(
       ({ url, protocols }) => {
         if (this.#state !== CONNECTING) return;
-        this.#keeper.dialed(attempt);
+        this.#keeper.tell(DIALED, attempt);
         try {
           this.#listen(this.#face.dial(url, protocols, server, false), server);
         } catch (error) {
@@ -47,7 +57,7 @@ export class Single implements Drives, Wanted {
       },
       (error) => {
         this.#closure = { ...ABNORMAL, error };
-        this.#keeper.undialed(attempt);
+        this.#keeper.tell(NO_CREDENTIALS, attempt);
       },
     );
   }
@@ -58,7 +68,7 @@ export class Single implements Drives, Wanted {
     socket.onopen = () => {
       errored = false;
       this.#state = OPEN;
-      this.#keeper.opened(this.attempt);
+      this.#keeper.tell(OPENED, this.attempt);
       this.#face.changed();
       // Whoever heard of the state may have closed it.
       if (this.#state === OPEN) this.#face.opened(socket, server);
@@ -68,7 +78,7 @@ export class Single implements Drives, Wanted {
       errored = true;
     };
     socket.onclose = ({ code, reason, wasClean }) => {
-      this.#closure = { code, reason, wasClean, errored, final: true };
+      this.#closure = { code, reason, wasClean, errored };
       this.#keeper.ended(this.attempt, code);
     };
   }
@@ -88,7 +98,7 @@ export class Single implements Drives, Wanted {
     if (this.#state === OPEN && this.#socket) endSocket(this.#socket, ...farewell);
     else this.abandon();
     this.#state = CLOSING;
-    this.#keeper.leave(this.attempt);
+    this.#keeper.tell(LEAVE, this.attempt);
   }
 
   state(): number {
@@ -117,6 +127,6 @@ export class Single implements Drives, Wanted {
   /** Over, or torn down where something broke. */
   free(): void {
     this.abandon();
-    if (this.#state !== CLOSED) this.#keeper.leave(this.attempt);
+    if (this.#state !== CLOSED) this.#keeper.tell(LEAVE, this.attempt);
   }
 }

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { ListCache } from "./cache.js";
-import type { Answer, Cached, Closure, Driven, Drives, Face, Settings } from "./core.js";
-import type { Driver } from "./driver.js";
+import type { Answer, Cached, Closure, Driven, Drives, Ending, Face, Settings } from "./core.js";
+import { ABNORMAL, type Driver } from "./driver.js";
 import { asError, EvenkeelError, report } from "./errors.js";
 import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
@@ -159,7 +159,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   #server: Server | null = null;
   #binaryType: BinaryType = "blob";
   /** How an attempt or a connection ended that its own listeners closed: the end that follows is told with it. */
-  #ending: Partial<Closure> | undefined;
+  #ending: Partial<Ending> | undefined;
   /** Bytes that will never be sent, which the standard goes on counting. */
   #unsent = 0;
 
@@ -383,7 +383,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       report(broken);
     }
     this.#changed();
-    this.#end({ code: 1006, reason: "", wasClean: false, errored: true, final: true, error });
+    this.#end({ ...ABNORMAL, final: true, error });
   }
 
   #face(): Face {

@@ -83,10 +83,6 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   declare static readonly OPEN: 1;
   declare static readonly CLOSING: 2;
   declare static readonly CLOSED: 3;
-  declare onopen: ((this: Platform.WebSocket, event: Platform.Event) => unknown) | null;
-  declare onmessage: ((this: Platform.WebSocket, event: Platform.MessageEvent) => unknown) | null;
-  declare onerror: ((this: Platform.WebSocket, event: Platform.Event) => unknown) | null;
-  declare onclose: ((this: Platform.WebSocket, event: Platform.CloseEvent) => unknown) | null;
   declare readonly CONNECTING: 0;
   declare readonly OPEN: 1;
   declare readonly CLOSING: 2;
@@ -95,17 +91,6 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
   static {
     const define = Object.defineProperty;
     const { prototype } = Socket;
-    for (const type of ["open", "message", "error", "close"]) {
-      define(prototype, `on${type}`, {
-        get(this: Socket) {
-          return this.#handlers[type]?.callback ?? null;
-        },
-        set(this: Socket, callback) {
-          this.#handle(type, callback);
-        },
-        configurable: true,
-      });
-    }
     // As the platform's classes are: what there is shows in `for … in`, and says that it is a WebSocket.
     for (const name of Object.getOwnPropertyNames(prototype)) {
       if (name !== "constructor") define(prototype, name, { enumerable: true });
@@ -231,6 +216,38 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     if (name !== "blob" && name !== "arraybuffer") return;
     this.#binaryType = name;
     if (live) live.binaryType = name;
+  }
+
+  get onopen(): ((this: Platform.WebSocket, event: Platform.Event) => unknown) | null {
+    return this.#handler("open");
+  }
+
+  set onopen(callback) {
+    this.#handle("open", callback);
+  }
+
+  get onmessage(): ((this: Platform.WebSocket, event: Platform.MessageEvent) => unknown) | null {
+    return this.#handler("message");
+  }
+
+  set onmessage(callback) {
+    this.#handle("message", callback);
+  }
+
+  get onerror(): ((this: Platform.WebSocket, event: Platform.Event) => unknown) | null {
+    return this.#handler("error");
+  }
+
+  set onerror(callback) {
+    this.#handle("error", callback);
+  }
+
+  get onclose(): ((this: Platform.WebSocket, event: Platform.CloseEvent) => unknown) | null {
+    return this.#handler("close");
+  }
+
+  set onclose(callback) {
+    this.#handle("close", callback);
   }
 
   /** What the socket is doing. */
@@ -578,6 +595,11 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     } catch (error) {
       report(error);
     }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: each attribute gives its own type
+  #handler(type: string): any {
+    return this.#handlers[type]?.callback ?? null;
   }
 
   #handle(type: string, callback: unknown): void {

@@ -9,13 +9,13 @@
 //! | `server-list.schema.json` | copied from `src/js` |
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process;
 use crate::project;
@@ -88,15 +88,18 @@ fn wasm(dist: &Path) -> Result<()> {
 }
 
 fn bindgen(compiled: &Path, folder: &Path) -> Result<()> {
-    let mut arguments: Vec<OsString> = vec!["wasm-bindgen".into(), compiled.into()];
-    arguments.extend(["--out-dir".into(), folder.into()]);
-    // The face has types of its own for these few exports. Without a default path there is no
-    // `new URL("….wasm", import.meta.url)` in the glue, which some bundlers fail on and others
-    // answer with a second copy of the file.
-    let options = "--out-name wasm --target web --omit-default-module-path --no-typescript \
-                   --remove-name-section --remove-producers-section";
-    arguments.extend(options.split_whitespace().map(OsString::from));
-    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(arguments)
+    Bindgen::new()
+        .input_path(compiled)
+        .out_name("wasm")
+        .web(true)?
+        // Without a default path there is no `new URL("….wasm", import.meta.url)` in the glue, which some bundlers fail
+        // on and others answer with a second copy of the file.
+        .omit_default_module_path(true)
+        // The face has types of its own for these few exports.
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate(folder)
 }
 
 fn optimise(from: &Path, to: &Path) -> Result<()> {

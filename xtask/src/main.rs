@@ -67,12 +67,6 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// wasm-bindgen's own test runner, started by the one above with its environment set
-    #[command(hide = true)]
-    BindgenTestRunner {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
 }
 
 fn main() -> ExitCode {
@@ -96,6 +90,5 @@ fn run(command: Command) -> Result<()> {
         Command::Bench { arguments } => suites::bench(arguments),
         Command::Setup => setup::everything(),
         Command::TestRunner { arguments } => test_runner::run(&arguments),
-        Command::BindgenTestRunner { arguments } => test_runner::run_bindgen(arguments),
     }
 }

@@ -1,5 +1,5 @@
-//! Cargo's runner for wasm32 tests. wasm-bindgen's own runner does the work, in a process of its
-//! own with exactly one driver in its environment: given two, it would choose by itself.
+//! Cargo's runner for wasm32 tests. wasm-bindgen's own runner does the work, with exactly one driver in its environment:
+//! given two, it would choose by itself.
 
 use std::env;
 use std::ffi::OsString;
@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     )
     .with_context(|| format!("{} cannot be written", capabilities.display()))?;
 
-    let runner = env::current_exe()?;
+    let package = ["--profile", "tools", "-p", "wasm-test-runner"];
+    let runner = project::build_artifact("build", &package, "wasm-test-runner", "")?;
     let mut command = match browser.browser {
         Browser::Webkit => {
             let mut with_display = Command::new(&browser.program);
@@ -53,7 +54,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
     command
         .env(browser.browser.driver_variable(), &browser.driver)
         .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
-        .arg("bindgen-test-runner")
         .args(arguments);
     if env::var_os("WASM_BINDGEN_TEST_TIMEOUT").is_none() {
         command.env("WASM_BINDGEN_TEST_TIMEOUT", TIMEOUT);
@@ -63,12 +63,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
         bail!("tests failed in {name}");
     }
     Ok(())
-}
-
-/// wasm-bindgen's runner, as its own program would call it.
-pub(crate) fn run_bindgen(arguments: Vec<OsString>) -> Result<()> {
-    let arguments = std::iter::once("wasm-bindgen-test-runner".into()).chain(arguments);
-    wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(arguments)
 }
 
 /// The fleet that the tests talk to. Its address is compiled into them, so it is

@@ -66,3 +66,20 @@ pub fn choice(name: &str) -> Option<&'static dyn Choice> {
 pub fn law(name: &str) -> Option<&'static dyn Law> {
     LAWS.iter().find(|(known, _)| *known == name).map(|(_, law)| *law)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rival::Listed;
+
+    /// A healthy server, for the tests of the rules.
+    pub(super) fn server(users: f64, capacity: f64, priority: u16) -> Listed {
+        Listed {
+            available: true,
+            draining: false,
+            users,
+            capacity,
+            weight: capacity,
+            priority,
+        }
+    }
+}

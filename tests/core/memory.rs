@@ -14,6 +14,19 @@ fn two() -> Arc<ServerList> {
     list(json!([server("a", 40.0, 100.0), server("b", 40.0, 100.0)]))
 }
 
+fn three() -> Arc<ServerList> {
+    list(json!([
+        server("a", 40.0, 100.0),
+        server("b", 40.0, 100.0),
+        server("c", 10.0, 100.0)
+    ]))
+}
+
+fn three_of_which_a_is_dead() -> Arc<ServerList> {
+    let dead = entry("a", json!({ "available": false, "users": 40, "capacity": 100 }));
+    list(json!([dead, server("b", 40.0, 100.0), server("c", 10.0, 100.0)]))
+}
+
 fn report(selector: &mut Selector, id: &str, cause: Cause, now: f64) {
     let key = key(&selector.in_force().unwrap().list, id);
     selector.report_failure(key, cause, true, at(now));
@@ -290,15 +303,9 @@ fn the_users_of_a_server_that_left_the_list_unavailable_count_for_a_minute_after
 
 #[test]
 fn a_lost_server_that_is_then_listed_as_unavailable_counts_once() {
-    let dead = entry("a", json!({ "available": false, "users": 40, "capacity": 100 }));
-    let with_dead = list(json!([dead, server("b", 40.0, 100.0), server("c", 10.0, 100.0)]));
-    let mut selector = selector(&list(json!([
-        server("a", 40.0, 100.0),
-        server("b", 40.0, 100.0),
-        server("c", 10.0, 100.0)
-    ])));
+    let mut selector = selector(&three());
     report(&mut selector, "a", Cause::Crash, 10.0);
-    selector.update(with_dead, at(12.0));
+    selector.update(three_of_which_a_is_dead(), at(12.0));
     // D = 40 and not 80: as above.
     assert_near(
         &probabilities(&selector, at(12.0)),
@@ -308,16 +315,10 @@ fn a_lost_server_that_is_then_listed_as_unavailable_counts_once() {
 
 #[test]
 fn a_server_is_seen_available_as_long_as_the_client_is_connected_to_it() {
-    let dead = entry("a", json!({ "available": false, "users": 40, "capacity": 100 }));
-    let with_dead = list(json!([dead, server("b", 40.0, 100.0), server("c", 10.0, 100.0)]));
     // An hour-old list, then the loss, then the list that shows it.
-    let mut selector = selector(&list(json!([
-        server("a", 40.0, 100.0),
-        server("b", 40.0, 100.0),
-        server("c", 10.0, 100.0)
-    ])));
+    let mut selector = selector(&three());
     report(&mut selector, "a", Cause::Crash, 3_600.0);
-    selector.update(with_dead, at(3_602.0));
+    selector.update(three_of_which_a_is_dead(), at(3_602.0));
     assert_near(
         &probabilities(&selector, at(3_602.0)),
         &[0.0, 38.75 / 107.5, 68.75 / 107.5],

@@ -1186,15 +1186,7 @@ fn others(world: &World, but: usize) -> Vec<usize> {
 
 /// Whether a client would not move to this server of its own free will.
 fn deterred(world: &World, server: usize) -> bool {
-    let selector = world.clients[0].watched.client.selector();
-    let key = selector
-        .in_force()
-        .unwrap()
-        .list
-        .find(&world.servers[server].id)
-        .unwrap()
-        .key;
-    let record = selector.memory.record(key);
+    let record = world.remembered(0, server);
     record.is_some_and(|record| record.deters(at(world.now)))
 }
 

@@ -289,16 +289,7 @@ fn a_list_begins_a_new_turn_of_the_seeds() {
     let server = world.server_of(0).unwrap();
     let before = world.now;
     world.close_all(server, 1011);
-    let client = &world.clients[0].watched.client;
-    let key = client
-        .selector()
-        .in_force()
-        .unwrap()
-        .list
-        .find(&world.servers[server].id)
-        .unwrap()
-        .key;
-    assert!(client.selector().memory.record(key).unwrap().is_ejected(at(before)));
+    assert!(world.remembered(0, server).unwrap().is_ejected(at(before)));
 }
 
 #[test]
@@ -314,18 +305,8 @@ fn a_list_sets_pauses_back_and_servers_may_be_blamed_again() {
         assert!(world.run_until(200.0, |world| world.servers.iter().any(|server| server.handshakes > 0)));
         world.run_for(0.05);
         let refused = world.servers.iter().position(|server| server.handshakes > 0).unwrap();
-        let selector = world.clients[client].watched.client.selector();
-        let key = selector
-            .in_force()
-            .unwrap()
-            .list
-            .find(&world.servers[refused].id)
-            .unwrap()
-            .key;
-        assert!(
-            selector.memory.record(key).unwrap().is_ejected(at(world.now)),
-            "seed {seed}"
-        );
+        let record = world.remembered(client, refused).unwrap();
+        assert!(record.is_ejected(at(world.now)), "seed {seed}");
     }
 }
 

@@ -11,6 +11,7 @@ use evenkeel::RequestId;
 use evenkeel::cause::{SeedFailure, is_final};
 use evenkeel::client::{AttemptId, Client, Command, Config, MoveReason, Retry, RetryCause, State};
 use evenkeel::list::ServerList;
+use evenkeel::memory::Record;
 use evenkeel::selector::Reason;
 use evenkeel::time::Instant;
 use serde_json::{Value, json};
@@ -264,6 +265,13 @@ impl World {
         let mut connections = self.clients[client].connections.iter();
         let connection = connections.find(|it| it.attempt == attempt)?;
         Some(connection.server)
+    }
+
+    /// What a client remembers of a server.
+    pub(crate) fn remembered(&self, client: usize, server: usize) -> Option<&Record> {
+        let selector = self.clients[client].watched.client.selector();
+        let listed = selector.in_force()?.list.find(&self.servers[server].id)?;
+        selector.memory.record(listed.key)
     }
 
     pub(crate) fn all_open(&self) -> bool {

@@ -48,17 +48,7 @@ pub fn peak(servers: &[Listed], arrivals: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn server(users: f64, capacity: f64, priority: u16) -> Listed {
-        Listed {
-            available: true,
-            draining: false,
-            users,
-            capacity,
-            weight: capacity,
-            priority,
-        }
-    }
+    use crate::rivals::tests::server;
 
     fn fill(servers: &mut [Listed], arrivals: usize) {
         let mut random = Random::new(0);

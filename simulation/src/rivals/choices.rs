@@ -146,17 +146,7 @@ impl Choice for Failover {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn server(users: f64, capacity: f64, priority: u16) -> Listed {
-        Listed {
-            available: true,
-            draining: false,
-            users,
-            capacity,
-            weight: capacity,
-            priority,
-        }
-    }
+    use crate::rivals::tests::server;
 
     /// Three that are offered (two of them equally utilised), one that is not, one that failed.
     fn fleet() -> [Listed; 5] {

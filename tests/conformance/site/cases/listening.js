@@ -4,6 +4,13 @@ import { later, outcome } from "../scene.js";
 
 const KINDS = ["open", "message", "error", "close"];
 
+/** Two messages, with time between them for what the first one leads to. */
+const TWO_APART = [
+  ["text", "a"],
+  ["pause", 20],
+  ["text", "b"],
+];
+
 /** What is logged when the first message arrives. */
 async function logged(scene, prepare) {
   const socket = scene.make(
@@ -142,15 +149,7 @@ export const listening = {
   },
 
   "an object with handleEvent is a listener": async (scene) => {
-    const socket = scene.make(
-      scene.url({
-        steps: [
-          ["text", "a"],
-          ["pause", 20],
-          ["text", "b"],
-        ],
-      }),
-    );
+    const socket = scene.make(scene.url({ steps: TWO_APART }));
     const log = [];
     const listener = {
       handleEvent(event) {
@@ -203,15 +202,7 @@ export const listening = {
   },
 
   "a listener with a signal": async (scene) => {
-    const socket = scene.make(
-      scene.url({
-        steps: [
-          ["text", "a"],
-          ["pause", 20],
-          ["text", "b"],
-        ],
-      }),
-    );
+    const socket = scene.make(scene.url({ steps: TWO_APART }));
     const log = [];
     const abort = new AbortController();
     socket.addEventListener("message", ({ data }) => log.push(data), { signal: abort.signal });
@@ -246,15 +237,7 @@ export const listening = {
     }),
 
   "a listener that throws is reported, and the others are called": async (scene) => {
-    const socket = scene.make(
-      scene.url({
-        steps: [
-          ["text", "a"],
-          ["pause", 20],
-          ["text", "b"],
-        ],
-      }),
-    );
+    const socket = scene.make(scene.url({ steps: TWO_APART }));
     const log = [];
     const reported = await uncaught(async () => {
       socket.addEventListener("message", thrower("of a listener"));

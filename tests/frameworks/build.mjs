@@ -1,6 +1,6 @@
 // The fixtures as their users would build them: from the installed package, by Vite and the framework's own plugin.
 
-import { cp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "vite";
@@ -12,10 +12,8 @@ export const built = (fixture) => join(here, fixture, "dist");
 
 /** Puts the installed package beside the framework, where the fixture's imports find both. */
 export async function give(fixture, installed) {
-  const place = join(here, fixture, "node_modules", "evenkeel");
-  await rm(place, { recursive: true, force: true });
   await rm(built(fixture), { recursive: true, force: true });
-  await cp(join(installed.folder, "node_modules", "evenkeel"), place, { recursive: true });
+  await installed.giveTo(join(here, fixture));
 }
 
 /** Builds the page. Frameworks check and warn in development only, and React runs effects twice there. */

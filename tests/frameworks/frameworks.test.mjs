@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { BROWSERS, launch } from "../support/browser.mjs";
-import { startFleets } from "../support/fleet.mjs";
+import { QUICK, startFleets } from "../support/fleet.mjs";
 import { install, root } from "../support/package.mjs";
 import { buildPage, buildServer, built, give } from "./build.mjs";
 
@@ -21,8 +21,7 @@ const FIXTURES = {
 const HYDRATED = ["react-18", "react-19", "svelte", "vue"];
 const STRICT = ["react-18", "react-19"];
 
-/** Deaths are noticed soon, so that tests wait for the client only. */
-const QUICK = { refresh: 100, detection: 300, servers: [{ count: 2 }] };
+const TWO = { ...QUICK, servers: [{ count: 2 }] };
 
 /** How long a server is watched for connections that should not come, in ms. */
 const WATCHED = 1_000;
@@ -96,7 +95,7 @@ for (const browser of BROWSERS) {
     afterEach(() => Promise.all(made.map((fleet) => fleet.remove())));
 
     const make = async () => {
-      const fleet = await fleets.make(QUICK);
+      const fleet = await fleets.make(TWO);
       made.push(fleet);
       return fleet;
     };

@@ -5,11 +5,9 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BROWSERS, launch } from "../support/browser.mjs";
-import { startFleets } from "../support/fleet.mjs";
+import { QUICK, startFleets } from "../support/fleet.mjs";
 import { install } from "../support/package.mjs";
 
-/** Lists are made often and deaths are noticed soon, so that tests wait for the client only. */
-const QUICK = { refresh: 100, detection: 300 };
 const TWO_GROUPS = { ...QUICK, servers: [{ count: 3 }, { count: 2, priority: 1 }] };
 
 /** Codes that WebKitGTK does not know, and ends the connection for. */

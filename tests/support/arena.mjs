@@ -6,11 +6,8 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { launch } from "./browser.mjs";
 import { Contest, teamOf } from "./contest.mjs";
-import { startFleets } from "./fleet.mjs";
+import { QUICK, startFleets } from "./fleet.mjs";
 import { root } from "./package.mjs";
-
-/** Lists are made often and deaths are noticed soon, so that what is measured is the client. */
-const LIST = { refresh: 100, detection: 300 };
 
 /**
  * Where the page is served, and the fleets of the contestants: each has an address of its own, since Firefox makes
@@ -79,7 +76,7 @@ export class Arena {
     const fleets = new Map();
     for (const contestant of contestants) {
       if (fleets.has(teamOf(contestant))) continue;
-      const fleet = await this.#fleets[fleets.size].make({ ...LIST, servers });
+      const fleet = await this.#fleets[fleets.size].make({ ...QUICK, servers });
       await fleet.tellList(list);
       fleets.set(teamOf(contestant), fleet);
     }

@@ -6,6 +6,9 @@ import { required } from "./environment.mjs";
 
 const READY = "fleet ready: ";
 
+/** Of a fleet whose lists are made often and whose deaths are noticed soon, so that tests wait for the client only. */
+export const QUICK = { refresh: 100, detection: 300 };
+
 /** Starts a fleet process on a free port of `host`. `mounts` maps paths to the folders served there. */
 export async function startFleets(mounts = {}, host = "127.0.0.1") {
   const serve = Object.entries(mounts).flatMap(([path, folder]) => ["--serve", `${path}=${folder}`]);

@@ -1,7 +1,7 @@
 // The package as its users have it: packed by npm and installed into a folder of its own.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,11 +28,21 @@ export async function pack(folder) {
   return join(folder, filename);
 }
 
-/** Packs what dist/ holds now and installs it. `{ folder, tarball, remove() }` */
+/** Packs what dist/ holds now and installs it. `{ folder, tarball, giveTo(project), remove() }` */
 export async function install() {
   const folder = await mkdtemp(join(tmpdir(), "evenkeel-package-"));
   const tarball = await pack(folder);
   await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   await run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--offline", tarball], folder);
-  return { folder, tarball, remove: () => rm(folder, { recursive: true, force: true }) };
+  return {
+    folder,
+    tarball,
+    /** Puts it beside the packages of another project, in place of the one that was there. */
+    async giveTo(project) {
+      const place = join(project, "node_modules/evenkeel");
+      await rm(place, { recursive: true, force: true });
+      await cp(join(folder, "node_modules/evenkeel"), place, { recursive: true });
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }

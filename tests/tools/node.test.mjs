@@ -6,9 +6,8 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { startFleets } from "../support/fleet.mjs";
+import { QUICK, startFleets } from "../support/fleet.mjs";
 import { run } from "../support/package.mjs";
-import { FLEET } from "./fleet.mjs";
 import { recorded } from "./matrix.mjs";
 import { layOutFolder, pathIn, prepare, versionOf } from "./project.mjs";
 
@@ -30,7 +29,7 @@ after(() => fleets?.stop());
 
 /** Has a program of the fixtures connect to a fleet of its own, and follows it through the loss of its server. */
 async function comesBack(program, entry, by) {
-  const fleet = await fleets.make(FLEET);
+  const fleet = await fleets.make({ ...QUICK, servers: [{ count: 3 }] });
   const child = spawn(program, ["connect.js", entry, by, fleet.list], {
     cwd: folder,
     stdio: ["ignore", "pipe", "inherit"],

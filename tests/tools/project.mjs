@@ -3,42 +3,21 @@
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { pack, root, run } from "../support/package.mjs";
+import { install } from "../support/package.mjs";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const fixtures = join(here, "fixtures");
-
-/** Its folder stays from run to run, since the tools are large; its pages are new each time. */
-export const folder = join(root, "target/tools-project");
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const fixtures = join(folder, "fixtures");
 const pages = join(folder, "pages");
-const MANIFEST = ["package.json", "package-lock.json", ".npmrc"];
 
-const npm = (...parameters) =>
-  // No package may fetch anything else while it is installed.
-  run("npm", [...parameters, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], folder);
-
-/** Makes it ready: the tools, installed anew where the lock file is another one, and the package as it is now. */
+/** Makes it ready: the package as it is now beside the tools, and no pages of an earlier run. */
 export async function prepare() {
-  await mkdir(folder, { recursive: true });
-  if (!(await isInstalled())) {
-    await rm(join(folder, "node_modules"), { recursive: true, force: true });
-    for (const file of MANIFEST) await cp(join(here, file), join(folder, file));
-    await npm("ci");
-  }
-  await npm("install", "--no-save", "--offline", await pack(folder));
-  await rm(pages, { recursive: true, force: true });
-}
-
-async function isInstalled() {
+  const installed = await install();
   try {
-    await readFile(join(folder, "node_modules/.package-lock.json"));
-    const both = (file) => Promise.all([here, folder].map((place) => readFile(join(place, file), "utf8")));
-    const alike = await Promise.all(MANIFEST.map(async (file) => new Set(await both(file)).size === 1));
-    return alike.every(Boolean);
-  } catch (error) {
-    if (error.code === "ENOENT") return false;
-    throw error;
+    await installed.giveTo(folder);
+  } finally {
+    await installed.remove();
   }
+  await rm(pages, { recursive: true, force: true });
 }
 
 /** The version of a package that is installed there. */

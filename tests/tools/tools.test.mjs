@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { BROWSERS, launch } from "../support/browser.mjs";
-import { startFleets } from "../support/fleet.mjs";
-import { FLEET } from "./fleet.mjs";
+import { QUICK, startFleets } from "../support/fleet.mjs";
 import { POLICIES } from "./html.mjs";
 import { recorded } from "./matrix.mjs";
 import { prepare, versionOf } from "./project.mjs";
@@ -33,7 +32,7 @@ after(async () => {
 
 /** Opens a page at an address, with a fleet of its own, and follows it through the loss of its server. */
 async function comesBack(browser, address, policy) {
-  const fleet = await fleets.make(FLEET);
+  const fleet = await fleets.make({ ...QUICK, servers: [{ count: 3 }] });
   try {
     const url = new URL(address);
     url.searchParams.set("list", fleet.list);

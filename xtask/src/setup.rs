@@ -56,8 +56,9 @@ pub(crate) fn npm_packages_of(folder: &Path) -> Result<()> {
     eprintln!("installing the npm packages of {}", folder.display());
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let mut command = Command::new(npm);
+    // No package may fetch or run anything while it is installed: all that is used comes from the registry as it is.
     command
-        .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
         .current_dir(folder);
     process::run(command.stdout(Stdio::null()))
 }

@@ -23,9 +23,6 @@ const CHAOS: &str = "chaos";
 const CLIENTS: &str = "clients";
 const TOOLS: &str = "tools-matrix";
 
-/// The folder of tests that have packages of their own, which nothing else needs.
-const FRAMEWORKS: &str = "tests/frameworks";
-
 /// The environment variables that name programs for tests: the one that draws schedules of faults, the simulation, and this one.
 const SCHEDULES_VARIABLE: &str = "EVENKEEL_SCHEDULES_PROGRAM";
 const SIMULATION_VARIABLE: &str = "EVENKEEL_SIMULATION_PROGRAM";
@@ -136,15 +133,18 @@ impl Name {
                     .collect::<Result<_>>()?
             }
             Self::Frameworks => {
-                setup::npm_packages_of(&project::root().join(FRAMEWORKS))?;
-                vec![in_node(FRAMEWORKS)?]
+                packages_of("tests/frameworks")?;
+                vec![in_node("tests/frameworks")?]
             }
             Self::Clients => {
-                setup::npm_packages_of(&project::root().join("tests").join(CLIENTS))?;
+                packages_of("tests/clients")?;
                 setup::brokers();
                 vec![with_table("tests/clients", CLIENTS)?]
             }
-            Self::Tools => vec![with_table("tests/tools", TOOLS)?],
+            Self::Tools => {
+                packages_of("tests/tools")?;
+                vec![with_table("tests/tools", TOOLS)?]
+            }
             Self::Faults => vec![in_broken_networks(FAULTS)?],
             Self::Chaos => {
                 let mut command = in_broken_networks(CHAOS)?;
@@ -218,6 +218,11 @@ fn in_webkit(folder: &str) -> Result<Command> {
 fn simulation_program(name: &str) -> Result<PathBuf> {
     let package = ["--profile", "tools", "-p", "evenkeel-simulation", "--all-targets"];
     project::build_artifact("build", &package, name, "")
+}
+
+/// Installs the npm packages that a folder of tests has of its own, which nothing else needs.
+fn packages_of(folder: &str) -> Result<()> {
+    setup::npm_packages_of(&project::root().join(folder))
 }
 
 /// The tests of a folder that leave a table in this folder of target/.

@@ -21,7 +21,7 @@ const READY: &str = "fleet ready: ";
 pub(crate) const PROGRAM_VARIABLE: &str = "EVENKEEL_FLEET_PROGRAM";
 
 /// The fleet's program: the one that the environment names, else built now.
-fn program() -> Result<PathBuf> {
+pub(crate) fn program() -> Result<PathBuf> {
     match env::var_os(PROGRAM_VARIABLE) {
         Some(program) => Ok(program.into()),
         None => built(&[]),

@@ -1,7 +1,9 @@
 //! What a fresh machine lacks: the wasm target, the npm packages, the browsers and their drivers.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
@@ -16,9 +18,18 @@ const GECKODRIVER_VERSION: &str = "0.37.1";
 /// All of it.
 pub(crate) fn everything() -> Result<()> {
     wasm_target()?;
-    npm_packages()?;
-    browsers()?;
-    Ok(())
+    let work: [fn() -> Result<()>; 3] = [
+        npm_packages,
+        || browser(Browser::Firefox).map(drop),
+        || browser(Browser::Chromium).map(drop),
+    ];
+    // Side by side: one compiles while the others wait for the network.
+    std::thread::scope(|scope| {
+        let running = work.map(|it| scope.spawn(it));
+        running
+            .into_iter()
+            .try_for_each(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// The standard library for wasm32.
@@ -84,11 +95,12 @@ pub(crate) fn browser(browser: Browser) -> Result<Installed> {
         Browser::Firefox => &["firefox-esr"],
         Browser::Webkit => &["webkit2gtk-driver", "xvfb", "xauth"],
     };
-    if !lacking.is_empty() {
-        install_packages(lacking).with_context(|| by_hand(browser))?;
-    }
+    // Compiled first, while the packages of another browser may be on their way.
     if browser == Browser::Firefox && browser.driver().is_none() {
         build_geckodriver().with_context(|| by_hand(browser))?;
+    }
+    if !lacking.is_empty() {
+        install_packages(lacking).with_context(|| by_hand(browser))?;
     }
     Ok(Installed {
         browser,
@@ -145,6 +157,8 @@ fn by_hand(browser: Browser) -> String {
 
 /// Installs packages of the system: on Debian and Ubuntu, as root or with sudo.
 fn install_packages(packages: &[&str]) -> Result<()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     if !Path::new("/usr/bin/apt-get").exists() {
         bail!("only Debian's and Ubuntu's packages can be installed from here");
     }
@@ -179,9 +193,10 @@ fn is_root() -> bool {
 fn build_geckodriver() -> Result<()> {
     eprintln!("building geckodriver {GECKODRIVER_VERSION}");
     let arguments = ["install", "geckodriver", "--version", GECKODRIVER_VERSION, "--locked"];
-    // Unoptimised: it is built once and only passes commands on.
+    // Unoptimised, and nothing in it to debug: it is built once and only passes commands on.
     process::run(
         project::cargo(arguments)
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .args(["--debug", "--quiet", "--root"])
             .arg(browser::geckodriver_root()),
     )

@@ -1,11 +1,12 @@
 //! The demo: a fleet in two priority groups that serves the page as well.
 
 use std::net::TcpListener;
+use std::panic::resume_unwind;
 
 use anyhow::Result;
 
 use crate::bundle;
-use crate::fleet::Fleet;
+use crate::fleet::{self, Fleet};
 
 const HOST: &str = "127.0.0.1";
 
@@ -18,8 +19,13 @@ const GROUPS: [&str; 2] = [
 
 /// Builds everything, serves the page and runs until Ctrl-C.
 pub(crate) fn run(port: u16) -> Result<()> {
-    eprintln!("building the package, then the fleet: the first time takes a minute or two");
-    bundle::build()?;
+    eprintln!("building the package and the fleet: the first time takes a minute or two");
+    // Side by side: the package's build has times in which it waits for the network, or for one processor.
+    std::thread::scope(|scope| {
+        let fleet = scope.spawn(fleet::program);
+        bundle::build()?;
+        fleet.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })?;
     let port = match TcpListener::bind((HOST, port)) {
         Ok(_) => port,
         Err(error) => {

@@ -46,7 +46,7 @@ pub(crate) enum Name {
     /// The driver in both browsers, on a platform in our hands, against what the core did natively
     Schedules,
     /// The demo page in both browsers
-    Page,
+    Demo,
     /// The documentation: every example is run, every table is held against the package
     Documentation,
     /// The browser driver, the packed package and the conformance in WebKitGTK
@@ -117,7 +117,7 @@ impl Name {
                 command.env(SCHEDULES_VARIABLE, simulation_program("evenkeel-schedules")?);
                 vec![command]
             }
-            Self::Page => vec![in_node("tests/page")?],
+            Self::Demo => vec![in_node("tests/demo")?],
             Self::Documentation => {
                 setup::reverse_proxy();
                 let mut command = in_node("tests/documentation")?;

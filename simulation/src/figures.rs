@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 
+use crate::rivals::central::SPILL_AT;
 use crate::server::Server;
 
 /// Instants at which fewer users than this part of the most are served say nothing about balance: chance rules.
 const ENOUGH_USERS: f64 = 0.25;
-/// A central balancer, as ours, lets the next group have users from here on.
-const SPILLS_AT: f64 = 0.85;
 /// Whoever comes back to a better group fills it up to here.
 const FAILBACK_UP_TO: f64 = 0.75;
 /// All but a few are home; a new server has its part.
@@ -535,7 +534,7 @@ impl Instantaneous {
         let mut optimum = 0.0;
         for group in groups {
             let capacity: f64 = in_service().filter(|it| it.group == group).map(|it| it.capacity).sum();
-            let part = rest.min(SPILLS_AT * capacity);
+            let part = rest.min(SPILL_AT * capacity);
             optimum = f64::max(optimum, part / capacity);
             rest -= part;
         }

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError, TestError, TestRunner};
 use serde_json::{Value, json};
 
+use crate::reference::SPILL_AT;
 use crate::support::{at, entry, list, selector};
 
 /// A server and what a client has lived through with it.
@@ -280,7 +281,7 @@ impl Scene {
                 priority,
                 users: of(|one| one.users),
                 slack: of(|one| (one.capacity - one.users).max(0.0)),
-                room: of(|one| (0.85 * one.capacity - one.users).max(0.0)),
+                room: of(|one| (SPILL_AT * one.capacity - one.users).max(0.0)),
             }
         })
     }

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::support::{at, candidates_with, entry, list, probabilities, read, selector};
 
+/// A group takes new users up to this utilisation, before the next one gets any.
+pub(crate) const SPILL_AT: f64 = 0.85;
+
 /// The rules of "Choosing", word for word; the level by bisection. `before`: the lists that were in force before.
 fn by_the_book(
     list: &ServerList,
@@ -50,7 +53,7 @@ fn by_the_book(
         let room = if group.uncapped {
             f64::INFINITY
         } else {
-            sum(members, &|s| (0.85 * s.capacity - s.users).max(0.0))
+            sum(members, &|s| (SPILL_AT * s.capacity - s.users).max(0.0))
         };
         let expected = 1f64
             .max(psi.min(0.35) * sum(members, &free))
@@ -323,7 +326,7 @@ proptest! {
         let (mut room, mut slack, mut users) = (0.0, 0.0, 0.0);
         let first = &list.groups()[0];
         for (_, server) in list.members(first) {
-            room += (0.85 * server.capacity - server.users).max(0.0);
+            room += (SPILL_AT * server.capacity - server.users).max(0.0);
             slack += (server.capacity - server.users).max(0.0);
             users += server.users;
         }

@@ -6,7 +6,7 @@ use super::pool::Pool;
 use crate::rival::{Choice, Listed, View};
 
 /// A group takes users up to this utilisation before the next one gets any, as with us.
-const SPILL_AT: f64 = 0.85;
+pub(crate) const SPILL_AT: f64 = 0.85;
 
 /// Each to the server that is the least utilised once it has come, of the most preferred group with room; where none has
 /// room, of all. Optimal if it sees every count as it is (a view of age 0, one arrival after the other); on a list it herds.

@@ -13,6 +13,7 @@
 //! | `GET /fleets/F/servers/S` | the truth about a server: [`Listed`] |
 //! | `PATCH /fleets/F/servers/S` | fields of [`Behaviour`] and [`Load`]: [`Listed`] |
 //! | `POST /fleets/F/servers/S/close` | `{code, reason}`: closes every open connection, `{closed}` says how many |
+//! | `POST /fleets/F/servers/S/burst` | [`Burst`]: sends every open connection so many messages, `{sentTo}` says to how many |
 //! | `PATCH /fleets/F/list` | fields of [`ListBehaviour`]: all of them |
 //! | `POST /fleets/F/reset` | every fault taken back, the dead alive: [`FleetState`] |
 //!
@@ -21,6 +22,7 @@
 //!
 //! [`Behaviour`]: crate::behaviour::Behaviour
 //! [`Load`]: crate::behaviour::Load
+//! [`Burst`]: crate::server::Burst
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -69,6 +71,7 @@ pub fn router(fleets: Arc<Fleets>, address: SocketAddr, mounts: &[Mount]) -> Rou
         .route("/fleets/{name}/servers", get(list).patch(change_servers))
         .route("/fleets/{name}/servers/{id}", get(server).patch(change_server))
         .route("/fleets/{name}/servers/{id}/close", post(close))
+        .route("/fleets/{name}/servers/{id}/burst", post(burst))
         .route("/fleets/{name}/list", patch(change_list))
         .route("/fleets/{name}/reset", post(reset))
         .fallback(unknown_path)
@@ -220,6 +223,16 @@ async fn close(
     let Close { code, reason } = read_body(&body)?;
     let closed = server.close_all(code, &reason)?;
     Ok(Json(json!({ "closed": closed })))
+}
+
+async fn burst(
+    State(fleets): Fleetwide,
+    Path((name, id)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Json<Value>, Error> {
+    let fleet = fleets.get(&name)?;
+    let sent_to = fleet.server(&id)?.burst(read_body(&body)?)?;
+    Ok(Json(json!({ "sentTo": sent_to })))
 }
 
 async fn change_list(

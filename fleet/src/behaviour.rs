@@ -30,6 +30,9 @@ pub struct Behaviour {
     /// when the connection opens or the feed is changed. A server that could not send (as it was frozen) makes up for
     /// none. Default `None`: it only echoes.
     pub feed: Option<u32>,
+    /// `true`: of what arrives only empty messages are echoed, and the rest is read and thrown away: a client that sends an
+    /// empty one hears when all before it has arrived. Default `false`.
+    pub sink: bool,
     /// Milliseconds that bytes are on their way between client and server, in each direction. A change is for those
     /// that set out from then on, and they overtake none. It does not slow down TCP's own handshake, which is the
     /// system's. Default 0.
@@ -86,6 +89,7 @@ impl Default for Behaviour {
             drop_code: Some(1011),
             frozen: false,
             feed: None,
+            sink: false,
             latency: 0,
             blackhole: false,
             draining: false,

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::behaviour::Handshake;
 use crate::line::carry;
-use crate::server::{CloseOrder, Shared};
+use crate::server::{Burst, CloseOrder, Shared};
 
 /// The greatest message that is echoed, in bytes. A greater one is answered with close code 1009.
 pub const MAX_MESSAGE: usize = 16 << 20;
@@ -70,7 +70,8 @@ async fn respond(mut stream: DuplexStream, server: Arc<Shared>) {
         Handshake::Accept => {
             if let Some(mut accepted) = accept(stream, &server).await {
                 let Accepted { socket, close, .. } = &mut accepted;
-                echo(socket, close, Feed::new(server.feed())).await;
+                let bursts = Bursts::new(server.bursts());
+                echo(socket, close, Feed::new(server.feed()), bursts, server.sink()).await;
             }
         }
         Handshake::Refuse => refuse(stream, &server).await,
@@ -164,7 +165,13 @@ async fn refuse(stream: DuplexStream, server: &Arc<Shared>) {
     let _ = accept_hdr_async_with_config(stream, answer, None).await;
 }
 
-async fn echo(socket: &mut WebSocket, orders: &mut watch::Receiver<CloseOrder>, mut feed: Feed) {
+async fn echo(
+    socket: &mut WebSocket,
+    orders: &mut watch::Receiver<CloseOrder>,
+    mut feed: Feed,
+    mut bursts: Bursts,
+    sink: watch::Receiver<bool>,
+) {
     loop {
         // None has precedence: neither an echo nor a feed that takes all the time there is may keep the others waiting.
         let message = tokio::select! {
@@ -173,7 +180,10 @@ async fn echo(socket: &mut WebSocket, orders: &mut watch::Receiver<CloseOrder>, 
                 return close(socket, code, &reason).await;
             }
             message = feed.next() => message,
+            message = bursts.next() => message,
             received = socket.next() => match received {
+                Some(Ok(Message::Text(text))) if *sink.borrow() && !text.is_empty() => continue,
+                Some(Ok(Message::Binary(bytes))) if *sink.borrow() && !bytes.is_empty() => continue,
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => message,
                 // The library answers it while it is asked for more. Nothing may be sent after that.
                 Some(Ok(Message::Close(_))) => {
@@ -222,6 +232,41 @@ impl Feed {
         let message = Message::text(format!(r#"{{"feed":{}}}"#, self.number));
         self.number += 1;
         message
+    }
+}
+
+/// The messages that one connection gets on command.
+struct Bursts {
+    orders: watch::Receiver<Burst>,
+    message: Message,
+    left: u32,
+}
+
+impl Bursts {
+    fn new(orders: watch::Receiver<Burst>) -> Self {
+        Self {
+            orders,
+            message: Message::text(""),
+            left: 0,
+        }
+    }
+
+    /// The next message, while there are any. If this future is dropped before, nothing is lost.
+    async fn next(&mut self) -> Message {
+        while self.left == 0 {
+            if self.orders.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            let Burst { count, size, binary } = *self.orders.borrow_and_update();
+            self.left = count;
+            self.message = if binary {
+                Message::binary(vec![b'x'; size])
+            } else {
+                Message::text("x".repeat(size))
+            };
+        }
+        self.left -= 1;
+        self.message.clone()
     }
 }
 

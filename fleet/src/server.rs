@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::behaviour::{Behaviour, Load, check_close_code};
-use crate::connection::{serve, supervise};
+use crate::connection::{MAX_MESSAGE, serve, supervise};
 use crate::error::{Error, ErrorKind};
 use crate::line::Line;
 use crate::list::{Facts, Loss};
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     refused: AtomicU64,
     frozen: watch::Sender<bool>,
     feed: watch::Sender<Option<u32>>,
+    sink: watch::Sender<bool>,
+    burst: watch::Sender<Burst>,
     line: watch::Sender<Line>,
     close: watch::Sender<CloseOrder>,
 }
@@ -81,6 +83,19 @@ pub(crate) struct CloseOrder {
     pub(crate) reason: String,
 }
 
+/// Messages that every open connection gets at once, as fast as it takes them.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// How many.
+    pub count: u32,
+    /// The bytes of each.
+    pub size: usize,
+    /// Binary ones; else they are text.
+    #[serde(default)]
+    pub binary: bool,
+}
+
 impl Shared {
     pub(crate) fn behaviour(&self) -> Behaviour {
         self.settings.lock().behaviour.clone()
@@ -95,6 +110,15 @@ impl Shared {
         self.feed.subscribe()
     }
 
+    /// [`Behaviour::sink`].
+    pub(crate) fn sink(&self) -> watch::Receiver<bool> {
+        self.sink.subscribe()
+    }
+
+    pub(crate) fn bursts(&self) -> watch::Receiver<Burst> {
+        self.burst.subscribe()
+    }
+
     pub(crate) fn line(&self) -> watch::Receiver<Line> {
         self.line.subscribe()
     }
@@ -103,6 +127,7 @@ impl Shared {
     fn tell_open(&self, behaviour: &Behaviour) {
         tell(&self.line, behaviour.line());
         tell(&self.feed, behaviour.feed);
+        tell(&self.sink, behaviour.sink);
         // Last: what thaws is to find the rest in order.
         tell(&self.frozen, behaviour.frozen);
     }
@@ -174,6 +199,8 @@ impl Server {
         let shared = Arc::new(Shared {
             frozen: watch::Sender::new(behaviour.frozen),
             feed: watch::Sender::new(behaviour.feed),
+            sink: watch::Sender::new(behaviour.sink),
+            burst: watch::Sender::default(),
             line: watch::Sender::new(behaviour.line()),
             close: watch::Sender::default(),
             connections: AtomicU64::new(0),
@@ -326,6 +353,19 @@ impl Server {
             code,
             reason: reason.to_owned(),
         });
+        Ok(open)
+    }
+
+    /// Sends every open connection a burst of messages, and says how many connections there are.
+    pub fn burst(&self, burst: Burst) -> Result<u64, Error> {
+        if burst.size > MAX_MESSAGE {
+            return Err(Error::invalid(
+                format!("`size` is {}", burst.size),
+                format!("give a `size` of at most {MAX_MESSAGE}"),
+            ));
+        }
+        let open = self.shared.connections.load(Ordering::SeqCst);
+        self.shared.burst.send_replace(burst);
         Ok(open)
     }
 

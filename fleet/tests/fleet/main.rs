@@ -1,6 +1,7 @@
 //! The fleet over loopback: real sockets, real HTTP, the real command.
 
 mod api;
+mod burst;
 mod command;
 mod connections;
 mod faults;

@@ -114,7 +114,9 @@ interface Link {
   socket?: WebSocket;
   /** `error` comes before `close`: also where an attempt fails and the browser (Firefox) fires none. */
   errored: boolean;
-  /** When something arrived last, as the platform stamped it, and as the core was last told. */
+  /** Do its events have the time of this clock? Those of emitters have none, or another; and to ask the clock takes longer. */
+  stamped?: boolean;
+  /** When something arrived last, and as the core was last told. */
   heard: number;
   told: number;
 }
@@ -548,8 +550,9 @@ export class Driver {
     const face = this.#face;
     // While it is being prepared, what arrives goes to the application alone.
     socket.onmessage = (event) => {
-      // Not every kind of event has the time of this clock.
-      link.heard = Math.min(event.timeStamp || Infinity, performance.now());
+      const { timeStamp } = event;
+      link.stamped ??= timeStamp > 0 && timeStamp <= performance.now();
+      link.heard = link.stamped ? timeStamp : performance.now();
       face.message(event);
     };
     socket.onerror = () => {

@@ -4,7 +4,14 @@ import { ListCache } from "./cache.js";
 import type { Answer, Cached, Closure, Driven, Drives, Ending, Face, Settings } from "./core.js";
 import { ABNORMAL, type Driver } from "./driver.js";
 import { asError, EvenkeelError, report } from "./errors.js";
-import { type BalancedWebSocketEventMap, makeCloseEvent, makeEvent, type SocketState, states } from "./events.js";
+import {
+  type BalancedWebSocketEventMap,
+  makeCloseEvent,
+  makeEvent,
+  makeMessageEvent,
+  type SocketState,
+  states,
+} from "./events.js";
 import type { Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
 import type * as Platform from "./platform.js";
@@ -469,9 +476,9 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
         this.#fire(makeEvent("migrate", { from, to, reason, handedOver }));
       },
       message: (event) => {
-        if (event.target === this.#live) this.#handedOver = 0;
+        if (this.#handedOver && event.target === this.#live) this.#handedOver = 0;
         const { data, origin } = event;
-        if (reply === undefined || !isReply(data)) this.dispatchEvent(new MessageEvent("message", { data, origin }));
+        if (reply === undefined || !isReply(data)) this.dispatchEvent(makeMessageEvent(data, origin));
       },
       beat: guarded((socket: Platform.WebSocket): boolean => {
         socket.send(typeof message === "function" ? message() : (message as string));

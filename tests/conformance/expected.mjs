@@ -143,6 +143,16 @@ export const expected = [
     differences: { "events: close": { "own properties": ["isTrusted", "moved", "handedOver"] } },
   },
   {
+    because: "messages are to cost little",
+    subjects: both,
+    differences: Object.fromEntries(
+      ["message", "a message of bytes"].map((title) => [
+        `events: ${title}`,
+        { "own properties": ["isTrusted", "data", "origin"] },
+      ]),
+    ),
+  },
+  {
     because: "only the browser can be trusted",
     subjects: both,
     differences: Object.fromEntries(events.map((title) => [`events: ${title}`, { isTrusted: false }])),

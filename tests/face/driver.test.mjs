@@ -217,10 +217,15 @@ test("what arrived is told before the core is asked what to do, once, as of when
   made.does();
   assert.deepEqual(made.since(), [["poll"]]);
   assert.equal(polls, 2);
+});
 
+test("where messages are not stamped, they arrive when they are heard", () => {
+  const made = rig();
+  const wire = made.opens(1);
+  made.since();
   const before = performance.now();
   wire.onmessage({ data: "emitters stamp nothing" });
-  made.does();
+  made.driver.snapshot();
   const [[name, attempt, at]] = made.since();
   assert.deepEqual([name, attempt, at >= before && at <= performance.now()], ["heard", 1, true]);
 });

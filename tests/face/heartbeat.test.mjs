@@ -58,7 +58,7 @@ test("a message that cannot be had or sent is reported, and nothing breaks", asy
 });
 
 test("without a reply every message is the application's", async () => {
-  assert.deepEqual(await delivered(undefined, "pong", undefined), ["pong", null]);
+  assert.deepEqual(await delivered(undefined, "pong", undefined), ["pong", undefined]);
   assert.deepEqual(await delivered({}, "pong"), ["pong"]);
 });
 

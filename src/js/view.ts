@@ -9,6 +9,13 @@ const COLUMNS = 11;
 /** The core has a limit of its own, and says what it left out; there is no need to write out more. */
 const MOST_ENTRIES = 10_000;
 
+/** How many values of a document are written out, and how many of each of its entries. */
+const HEADER = 5;
+const VALUES = 10;
+
+/** An id that is for the core what it is in the document. */
+const PLAIN = /^[ -~]+$/;
+
 /** URLs of the usual kind, which the platform's parser would give back as they are: it takes longer than all the rest. */
 const ABSOLUTE = /^wss?:\/\/[a-z][a-z\d-]*(\.[a-z][a-z\d-]*)*(:[1-9]\d{3})?\/[\w/-]*$/;
 
@@ -43,21 +50,23 @@ function flatten(
   base: string | undefined,
   { allows, rank }: Opinions,
 ): [Float64Array, string] {
-  const numbers: number[] = [];
+  const few = entries.slice(0, MOST_ENTRIES);
+  const numbers = new Float64Array(HEADER + VALUES * few.length);
+  let at = 0;
   const texts: string[] = [];
   const put = (value: unknown): void => {
     if (typeof value === "string") {
       texts.push(value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value);
-      numbers.push(-4);
+      numbers[at++] = -4;
     } else if (typeof value === "number" && value >= 0) {
-      numbers.push(value);
+      numbers[at++] = value;
     } else {
-      numbers.push(value === true ? -3 : value === false ? -2 : value == null ? -1 : -5);
+      numbers[at++] = value === true ? -3 : value === false ? -2 : value == null ? -1 : -5;
     }
   };
   const { version, age, ttl, retryAfter, heartbeat } = list as Record<string, unknown>;
   [version, age, ttl, retryAfter, heartbeat].forEach(put);
-  for (const entry of entries.slice(0, MOST_ENTRIES)) {
+  for (const entry of few) {
     const known = typeof entry === "object" && entry && !Array.isArray(entry);
     const { url, id, available, users, priority, capacity, weight, draining, connectRate } = (
       known ? entry : {}
@@ -69,13 +78,13 @@ function flatten(
         } else {
           const parsed = new URL(url, base);
           if (allows?.(parsed) ?? true) put(parsed.href);
-          else numbers.push(-7);
+          else numbers[at++] = -7;
         }
       } catch {
-        numbers.push(-5);
+        numbers[at++] = -5;
       }
     } else {
-      numbers.push(known ? -1 : -6);
+      numbers[at++] = known ? -1 : -6;
     }
     put(id);
     put(available);
@@ -89,7 +98,7 @@ function flatten(
     const ranked = rank && known ? rank(entry as ServerEntry) : undefined;
     put(ranked === null ? false : rank && typeof ranked !== "number" ? "" : ranked);
   }
-  return [Float64Array.from(numbers), texts.join("\0")];
+  return [numbers, texts.join("\0")];
 }
 
 type Six = [number, number, number, number, number, number];
@@ -194,16 +203,16 @@ export class View {
 
   /** Every server, as last assessed: `make` finds its numbers from an offset on. */
   #each<T>(numbers: Float64Array, make: (numbers: Float64Array, from: number, position: number) => T): T[] {
-    return Array.from({ length: numbers.length / COLUMNS }, (_, position) =>
-      make(numbers, position * COLUMNS, position),
-    );
+    const all: T[] = [];
+    for (let from = 0; from < numbers.length; from += COLUMNS) all.push(make(numbers, from, from / COLUMNS));
+    return all;
   }
 
   #server(numbers: Float64Array, from: number, position: number): Server {
     const [entry, users, capacity, weight, priority, flags] = numbers.subarray(from, from + 6) as unknown as Six;
     return {
       ...this.#inForce.entries[entry],
-      id: this.#id(position),
+      id: this.#id(entry, position),
       url: this.#core.url(position) as string,
       available: !!(flags & 1),
       draining: !!(flags & 2),
@@ -216,18 +225,28 @@ export class View {
 
   #probability(numbers: Float64Array, from: number, position: number): Probability {
     const excluded = this.#exclusions[numbers[from + 7] as number];
-    const view: Probability = { id: this.#id(position), probability: numbers[from + 6] as number };
+    const id = this.#id(numbers[from] as number, position);
+    const view: Probability = { id, probability: numbers[from + 6] as number };
     if (excluded) view.excluded = excluded;
     return view;
   }
 
-  #id(position: number): string {
-    this.#ids[position] ??= this.#core.id(position) as string;
-    return this.#ids[position];
+  /** To ask the core for each would take longer than to decide. */
+  #id(entry: number, position: number): string {
+    const known = this.#ids[position];
+    if (known !== undefined) return known;
+    const written = (this.#inForce.entries[entry] as { id?: unknown } | undefined)?.id;
+    const id = typeof written === "string" && PLAIN.test(written) ? written : (this.#core.id(position) as string);
+    this.#ids[position] = id;
+    return id;
   }
 
   probabilities(now: number): Probability[] {
-    return this.#each(this.#core.servers(now, false), (...row) => this.#probability(...row));
+    return this.#probabilities(this.#core.servers(now, false));
+  }
+
+  #probabilities(numbers: Float64Array): Probability[] {
+    return this.#each(numbers, (numbers, from, position) => this.#probability(numbers, from, position));
   }
 
   statuses(now: number): ServerStatus[] {
@@ -256,7 +275,7 @@ export class View {
       server: this.#server(numbers, at * COLUMNS, at),
       group: group as number,
       probability: probability as number,
-      probabilities: this.#each(numbers, (...row) => this.#probability(...row)),
+      probabilities: this.#probabilities(numbers),
       reason: this.#reasons[reason as number] as string,
     };
   }

@@ -217,7 +217,7 @@ pub fn read<'a>(
             Err(why) => dropped.push(Dropped { index, why }),
         }
     }
-    drop_duplicates(&mut servers, &mut dropped);
+    let by_key = drop_duplicates(&mut servers, &mut dropped);
     let why = DropReason::OverLimit;
     dropped.extend(
         (MAX_SERVERS..length)
@@ -235,7 +235,7 @@ pub fn read<'a>(
     let (groups, by_group) = fill_in(&mut servers);
     let positions = 0u32..;
     let list = ServerList {
-        by_key: by_key(&servers),
+        by_key,
         unavailable: positions
             .zip(&servers)
             .filter(|(_, server)| !server.available)
@@ -353,7 +353,8 @@ fn websocket_url(address: Address<'_>) -> Result<Box<str>, DropReason> {
         Address::Forbidden => return Err(DropReason::UrlForbidden),
         Address::Absolute(url) => url,
     };
-    if url.chars().nth(MAX_URL_CHARS).is_some() {
+    // Characters are counted only where there are enough bytes: it takes a while.
+    if url.len() > MAX_URL_CHARS && url.chars().nth(MAX_URL_CHARS).is_some() {
         return Err(DropReason::UrlTooLong);
     }
     if url.contains('#') {
@@ -404,16 +405,20 @@ fn priority(value: Scalar<'_>) -> u16 {
     }
 }
 
-/// Leaves out every entry whose id an earlier one has.
-fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) {
+/// Leaves out every entry whose id an earlier one has, and gives the positions of the others by their keys.
+fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) -> Box<[u32]> {
     let key = |position: u32| servers.get(position as usize).map(|server| server.key);
     let mut repeated = vec![false; servers.len()];
     let mut before = None;
-    for position in by_key(servers) {
+    let order = by_key(servers);
+    for &position in &order {
         if let Some(repeated) = repeated.get_mut(position as usize) {
             *repeated = key(position) == before;
         }
         before = key(position);
+    }
+    if !repeated.contains(&true) {
+        return order;
     }
     let mut repeated = repeated.into_iter();
     servers.retain(|server| {
@@ -424,6 +429,7 @@ fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) {
         }
         !repeated
     });
+    by_key(servers)
 }
 
 fn by_key(servers: &[Server]) -> Box<[u32]> {

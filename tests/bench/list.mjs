@@ -1,7 +1,5 @@
 // Reading a list and deciding on it, beside the JSON.parse of the same text that every client has to do anyhow.
 
-import { medianRatio } from "./ratio.mjs";
-
 const SERVERS = [10, 1_000, 10_000];
 
 /** Pairs of measurements, one after the other. */
@@ -26,7 +24,7 @@ const text = (servers) =>
 
 /** Runs in the page: the milliseconds that each subject takes once, in so many rounds. */
 async function measure(json, rounds, least) {
-  const { createSelector } = await import("/dist/index.js");
+  const { createSelector } = await import("/built/evenkeel.js");
   const selector = await createSelector();
   const document = JSON.parse(json);
   let version = 0;
@@ -58,17 +56,21 @@ async function measure(json, rounds, least) {
   );
 }
 
-/** `{ figure, subject, ratio, interval }` each. */
-export async function list(page) {
-  const rows = [];
+export async function list(stage) {
+  const figures = [];
+  await stage.fresh();
   for (const servers of SERVERS) {
-    const rounds = await page.run(measure, text(servers), ROUNDS, LEAST);
-    const row = (what, name) => ({
+    const rounds = await stage.page.run(measure, text(servers), Math.min(ROUNDS, stage.most), LEAST);
+    const figure = (what, name) => ({
       figure: `${what} a list of ${servers} servers, over JSON.parse of the same text`,
-      subject: "evenkeel",
-      ...medianRatio(rounds.map((times) => times[name] / times.parse)),
+      unit: "µs",
+      base: "JSON.parse",
+      samples: {
+        "JSON.parse": rounds.map(({ parse }) => 1_000 * parse),
+        evenkeel: rounds.map((times) => 1_000 * times[name]),
+      },
     });
-    rows.push(row("read", "read"), row("read and decide on", "decide"));
+    figures.push(figure("read", "read"), figure("read and decide on", "decide"));
   }
-  return rows;
+  return figures;
 }

@@ -1,43 +1,43 @@
-// `npm run bench`: ratios of times measured in one run, side by side, in a real browser.
+// `npm run bench`: Evenkeel, its peers and the bare socket side by side, in one run, in a real browser.
 
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { launch } from "../support/browser.mjs";
-import { startFleets } from "../support/fleet.mjs";
-import { root } from "../support/package.mjs";
 import { list } from "./list.mjs";
+import { memory } from "./memory.mjs";
+import { messages } from "./messages.mjs";
+import { opening } from "./opening.mjs";
+import { plot } from "./plot.mjs";
+import { rowsOf } from "./ratio.mjs";
+import { recovery } from "./recovery.mjs";
+import { Stage } from "./stage.mjs";
+import { tableOf } from "./table.mjs";
 
-const BENCHMARKS = { list };
+const BENCHMARKS = { messages, opening, recovery, memory, list };
 
-const {
-  values: { json, only = Object.keys(BENCHMARKS), browser },
-} = parseArgs({
+const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    only: { type: "string", multiple: true },
+    only: { type: "string", multiple: true, default: Object.keys(BENCHMARKS) },
     browser: { type: "string", default: "chromium" },
+    rounds: { type: "string" },
+    plot: { type: "string" },
   },
 });
-const unknown = only.find((name) => !Object.hasOwn(BENCHMARKS, name));
+const unknown = values.only.find((name) => !Object.hasOwn(BENCHMARKS, name));
 if (unknown) throw new Error(`no benchmark ${unknown}: there are ${Object.keys(BENCHMARKS).join(", ")}`);
 
-const fleets = await startFleets({
-  "/dist": join(root, "dist"),
-  "/site": fileURLToPath(new URL("site", import.meta.url)),
-});
-const page = await launch(browser);
+const stage = await Stage.open(values.browser, values.rounds && Number(values.rounds));
 try {
-  await page.open(`${fleets.origin}/site/index.html`);
-  const rows = [];
-  for (const name of only) rows.push(...(await BENCHMARKS[name](page)));
-  const short = (number) => number.toPrecision(3);
-  if (json) console.log(JSON.stringify(rows, undefined, 2));
-  else
-    for (const { figure, subject, ratio, interval } of rows) {
-      console.log(`${figure}: ${subject} ${short(ratio)} (${interval.map(short).join(" to ")})`);
-    }
+  const panels = [];
+  for (const name of values.only) {
+    const figures = await BENCHMARKS[name](stage);
+    if (!figures.length) console.error(`${name}: ${values.browser} does not tell`);
+    else if (!values.json) console.log(`${tableOf(figures)}\n`);
+    panels.push({ title: name, rows: figures.flatMap(rowsOf) });
+  }
+  const all = panels.flatMap(({ rows }) => rows);
+  if (values.json) console.log(JSON.stringify(all, undefined, 2));
+  if (values.plot) await writeFile(values.plot, await plot(stage, panels));
 } finally {
-  await page.quit();
-  await fleets.stop();
+  await stage.close();
 }

@@ -1,4 +1,4 @@
-// Ratios of times that were measured side by side.
+// Ratios of what was measured side by side.
 
 /** Standard deviations that 95 % of a normal distribution are within. */
 const DEVIATIONS = 1.96;
@@ -14,3 +14,16 @@ export function medianRatio(ratios) {
   const at = (position) => sorted[Math.min(length - 1, Math.max(0, Math.round(position)))];
   return { ratio: at((length - 1) / 2), interval: [at(length / 2 - reach - 1), at(length / 2 + reach)] };
 }
+
+/**
+ * `{ figure, subject, ratio, interval }` of each subject but the base, which the others are divided by, round by round.
+ * `samples` has what was measured in each round, by subject.
+ */
+export const rowsOf = ({ figure, base, samples }) =>
+  Object.entries(samples)
+    .filter(([subject]) => subject !== base)
+    .map(([subject, values]) => ({
+      figure,
+      subject,
+      ...medianRatio(values.map((value, round) => value / samples[base][round])),
+    }));

@@ -52,11 +52,13 @@ const SOON_THROTTLED = "--enable-features=IntensiveWakeUpThrottling:grace_period
 /**
  * Starts a browser, headless, with one empty page: in a network of its own, if a `namespace` is given; and `throttling`
  * the timers of hidden pages as it does for its users, if that is said, or "soon", where that takes minutes else.
+ * `preferences` are Firefox's.
  */
-export async function launch(browser, { namespace, throttling = false } = {}) {
+export async function launch(browser, { namespace, throttling = false, preferences = {} } = {}) {
   const engine = ENGINES[browser];
   const settings = JSON.parse(await readFile(new URL("../../xtask/browsers.json", import.meta.url), "utf8"))[browser];
   if (engine.options) settings[engine.options].binary = required(engine.program);
+  if (browser === "firefox") Object.assign(settings[engine.options].prefs, preferences);
   if (browser === "chromium") {
     // Chromium refuses its sandbox to root, and containers have little shared memory.
     settings[engine.options].args.push("--disable-dev-shm-usage", ...sandbox());

@@ -39,7 +39,7 @@ pub(crate) enum Name {
     Chromium,
     /// The same in headless Firefox
     Firefox,
-    /// The packed package, installed and used by pages and by Node
+    /// The packed package, installed and used by pages and by Node; and that it can be measured
     Package,
     /// The browsers' own WebSocket and ours, case by case
     Conformance,
@@ -110,7 +110,7 @@ impl Name {
             Self::Face => vec![in_node("tests/face")?],
             Self::Chromium => vec![in_browser(Browser::Chromium)?],
             Self::Firefox => vec![in_browser(Browser::Firefox)?],
-            Self::Package => vec![in_node("tests/package")?],
+            Self::Package => vec![in_node("tests/package")?, in_node("tests/bench")?],
             Self::Conformance => vec![in_node("tests/conformance")?],
             Self::Schedules => {
                 let mut command = in_node("tests/schedules")?;

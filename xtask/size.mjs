@@ -1,6 +1,7 @@
-// Bundles each entry as an application's bundler would and prints its bytes as JSON.
+// Bundles each entry as an application's bundler would and prints its bytes as JSON. With `--parts FILE` writes the script
+// of the slim entry there, and prints where in it each source file is.
 
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -11,17 +12,35 @@ const ENTRIES = {
   "evenkeel/react": { script: "dist/react.js", beside: [] },
 };
 
-const sizes = {};
-for (const [entry, { script, beside }] of Object.entries(ENTRIES)) {
-  const files = { [basename(script)]: bytes(await bundled(script)) };
-  for (const file of beside) files[basename(file)] = bytes(await readFile(file));
-  sizes[entry] = { ...sum(Object.values(files)), files };
+const [option, file] = process.argv.slice(2);
+console.log(JSON.stringify(option === "--parts" ? await parts(file) : await sizes()));
+
+async function sizes() {
+  const sizes = {};
+  for (const [entry, { script, beside }] of Object.entries(ENTRIES)) {
+    const { outputFiles } = await bundled(script);
+    const files = { [basename(script)]: bytes(outputFiles[0].contents) };
+    for (const file of beside) files[basename(file)] = bytes(await readFile(file));
+    sizes[entry] = { ...sum(Object.values(files)), files };
+  }
+  return sizes;
 }
-console.log(JSON.stringify(sizes));
+
+/** They stand in the bundle in the order in which the bundler names them. */
+async function parts(file) {
+  const { outputFiles, metafile } = await bundled(ENTRIES["evenkeel/slim"].script);
+  await writeFile(file, outputFiles[0].contents);
+  let end = 0;
+  return Object.entries(Object.values(metafile.outputs)[0].inputs).map(([name, { bytesInOutput }]) => {
+    const start = end;
+    end += bytesInOutput;
+    return { name: basename(name), range: { start, end } };
+  });
+}
 
 /** The entry with everything it exports: an application that uses less may get less. */
-async function bundled(script) {
-  const { outputFiles } = await build({
+function bundled(script) {
+  return build({
     stdin: { contents: `export * from "./${script}";`, resolveDir: "." },
     bundle: true,
     // Whoever uses the hooks has it already.
@@ -32,8 +51,9 @@ async function bundled(script) {
     target: "es2022",
     legalComments: "none",
     write: false,
+    outdir: ".",
+    metafile: true,
   });
-  return outputFiles[0].contents;
 }
 
 function bytes(content) {

@@ -20,15 +20,26 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::process;
 use crate::project;
 use crate::setup;
+use crate::wasm;
 
-const WASM: &str = "evenkeel.wasm";
+/// What ships.
+pub(crate) const WASM: &str = "evenkeel.wasm";
+/// The same with the names of its functions.
+const NAMED: &str = "named.wasm";
 const GLUE: &str = "wasm.js";
 const INLINE: &str = "wasm-inline.js";
+/// Where it is made, in `target/`.
+const SCRATCH: &str = "bindgen";
 const SCHEMA: &str = "server-list.schema.json";
 
 /// Where it is built.
 pub(crate) fn dist() -> PathBuf {
     project::root().join("dist")
+}
+
+/// The wasm that was built last, with the names of its functions: what ships is this without them.
+pub(crate) fn named_wasm() -> PathBuf {
+    project::root().join("target").join(SCRATCH).join(NAMED)
 }
 
 /// Builds what has changed.
@@ -38,7 +49,7 @@ pub(crate) fn build() -> Result<()> {
     let dist = dist();
     fs::create_dir_all(&dist).with_context(|| format!("{} cannot be made", dist.display()))?;
 
-    wasm(&dist)?;
+    core(&dist)?;
     process::run(project::npm_tool("typescript/bin/tsc").arg("-p").arg("."))?;
     fs::copy(project::root().join("src/js").join(SCHEMA), dist.join(SCHEMA))
         .with_context(|| format!("src/js/{SCHEMA} cannot be copied"))?;
@@ -57,14 +68,14 @@ fn modules_for_tests(dist: &Path) -> Result<()> {
 }
 
 /// The wasm and the two modules made from it.
-fn wasm(dist: &Path) -> Result<()> {
+fn core(dist: &Path) -> Result<()> {
     // Alone with its panic handler: the library that tests link has the standard one.
     let options = "--profile wasm --lib -p evenkeel --target wasm32-unknown-unknown \
                    --crate-type cdylib --features standalone";
     let options: Vec<&str> = options.split_whitespace().collect();
     let compiled = project::build_artifact("rustc", &options, "evenkeel", "wasm")?;
 
-    let scratch = project::scratch("bindgen")?;
+    let scratch = project::scratch(SCRATCH)?;
     // Times would mislead: cargo takes up an older build again when the source is as it was then.
     let (bytes, last) = (fs::read(&compiled)?, scratch.join("compiled.wasm"));
     let tool = std::env::current_exe()?;
@@ -74,13 +85,15 @@ fn wasm(dist: &Path) -> Result<()> {
     }
 
     bindgen(&compiled, &scratch)?;
-    optimise(&scratch.join("wasm_bg.wasm"), &dist.join(WASM))?;
+    let named = scratch.join(NAMED);
+    optimise(&scratch.join("wasm_bg.wasm"), &named)?;
+    let wasm = wasm::without_custom_sections(&fs::read(&named)?)?;
+    fs::write(dist.join(WASM), &wasm).with_context(|| format!("dist/{WASM} cannot be written"))?;
     fs::copy(scratch.join(GLUE), dist.join(GLUE)).context("the glue cannot be copied")?;
     // What a server compresses on the way, base64 would spoil; so it is compressed before. Zopfli takes
     // a second, and saves every page half a kilobyte.
     let mut deflated = Vec::new();
-    let wasm = fs::File::open(dist.join(WASM))?;
-    zopfli::compress(zopfli::Options::default(), zopfli::Format::Zlib, wasm, &mut deflated)?;
+    zopfli::compress(zopfli::Options::default(), zopfli::Format::Zlib, &*wasm, &mut deflated)?;
     let text = STANDARD.encode(deflated);
     fs::write(&last, bytes).with_context(|| format!("{} cannot be written", last.display()))?;
     fs::write(dist.join(INLINE), format!("export const base64 = \"{text}\";\n"))
@@ -97,16 +110,14 @@ fn bindgen(compiled: &Path, folder: &Path) -> Result<()> {
         .omit_default_module_path(true)
         // The face has types of its own for these few exports.
         .typescript(false)
-        .remove_name_section(true)
         .remove_producers_section(true)
         .generate(folder)
 }
 
 fn optimise(from: &Path, to: &Path) -> Result<()> {
     let mut command = project::npm_tool("binaryen/bin/wasm-opt");
-    command.args(["-Oz", "--strip-debug", "--strip-producers"]);
-    // After the optimiser has read from it what it may use.
-    command.arg("--strip-target-features");
+    // Names are for the listing of sizes: what ships goes without.
+    command.args(["-Oz", "-g"]);
     process::run(command.arg(from).arg("-o").arg(to))
 }
 

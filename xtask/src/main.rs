@@ -10,6 +10,7 @@ mod size;
 mod start;
 mod suites;
 mod test_runner;
+mod wasm;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ enum Command {
         /// Fail when an entry is over its brotli budget in size-budget.json
         #[arg(long)]
         check: bool,
+        /// What each function of the wasm and each file of the script costs, and where it comes from
+        #[arg(long, conflicts_with_all = ["json", "check"])]
+        parts: bool,
     },
     /// The suites that every change must pass; ends on the first that fails
     Test {
@@ -84,7 +88,8 @@ fn run(command: Command) -> Result<()> {
     process::end_children_on_interrupt()?;
     match command {
         Command::Build => bundle::build(),
-        Command::Size { json, check } => size::report(json, check),
+        Command::Size { parts: true, .. } => size::parts(),
+        Command::Size { json, check, .. } => size::report(json, check),
         Command::Test { all, only, chaos } => suites::run(all, &only, &chaos),
         Command::Start { port } => start::run(port),
         Command::Bench { arguments } => suites::bench(arguments),

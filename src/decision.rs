@@ -116,7 +116,8 @@ struct Tally {
 impl Assessment {
     /// Draws a server by its probability; `None` if nothing is eligible.
     pub fn draw(&self, random: &mut Random) -> Option<usize> {
-        draw(random, self.candidates.iter().map(|candidate| candidate.probability))
+        let probabilities = || self.candidates.iter().map(|candidate| candidate.probability);
+        draw(random, probabilities().sum(), &mut probabilities().enumerate())
     }
 
     fn eligible<'a>(
@@ -132,11 +133,15 @@ impl Assessment {
     }
 }
 
-/// Draws a position in proportion to its weight; `None` if no weight is above zero.
-pub fn draw(random: &mut Random, weights: impl Iterator<Item = f64> + Clone) -> Option<usize> {
-    let mut left = random.between(0.0, weights.clone().sum());
+/// Draws a position in proportion to its weight, of weights that add up to `total`; `None` if none is above zero.
+pub(crate) fn draw(
+    random: &mut Random,
+    total: f64,
+    weights: &mut dyn Iterator<Item = (usize, f64)>,
+) -> Option<usize> {
+    let mut left = random.between(0.0, total);
     let mut chosen = None;
-    for (position, weight) in weights.enumerate() {
+    for (position, weight) in weights {
         if weight > 0.0 {
             chosen = Some(position);
             if left < weight {

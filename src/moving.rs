@@ -51,7 +51,11 @@ pub(crate) struct Occasion<'a> {
 /// The server of a client's group that was the emptiest at the last draw, if it had so little, and since when it is.
 pub(crate) type Underused = Option<(ServerKey, Instant)>;
 
-/// A server to move to, its weight among them, and what is known of it.
+/// How much a server is to be preferred among those that a client may be drawn to; not at all, if that is zero. A reference
+/// to a function, so that the draws by different weights are one and the same code.
+type Weight<'a> = &'a dyn Fn(usize, &Server) -> f64;
+
+/// A server to move to: its position, what is known of it, and its weight.
 type Target<'a> = (usize, &'a Server, f64);
 
 impl Occasion<'_> {
@@ -82,7 +86,7 @@ impl Occasion<'_> {
     }
 
     /// Those that this client may be drawn to, with a weight above zero.
-    fn targets(&self, weight: impl Fn(usize, &Server) -> f64 + Copy) -> impl Iterator<Item = Target<'_>> + Clone {
+    fn targets(&self, weight: Weight<'_>) -> impl Iterator<Item = Target<'_>> {
         let (_, few) = self.behind();
         let memory = &self.selector.memory;
         self.list
@@ -117,10 +121,10 @@ impl Occasion<'_> {
         };
         // A group without capacities has room for all, and then it is water-filling that says where.
         let endless = self
-            .targets(|_, server| f64::from(u8::from(is_better(server) && is_uncapped(server))))
+            .targets(&|_, server| f64::from(u8::from(is_better(server) && is_uncapped(server))))
             .next()
             .is_some();
-        let targets = self.targets(|position, server| {
+        let weight = |position: usize, server: &Server| {
             if !is_better(server) {
                 0.0
             } else if endless {
@@ -128,11 +132,11 @@ impl Occasion<'_> {
             } else {
                 (FAILBACK_UP_TO * server.capacity - server.users).max(0.0)
             }
-        });
-        let room: f64 = targets.clone().map(|(.., weight)| weight).sum();
+        };
+        let room = self.total(&weight);
         let room = if endless { f64::INFINITY } else { room };
         let chance = PART * (room / behind.max(1.0)).min(1.0);
-        let target = self.drawn(targets, chance, PART * room.min(behind), random)?;
+        let target = self.drawn(&weight, chance, PART * room.min(behind), random)?;
         Some((target, MoveReason::Failback))
     }
 
@@ -152,14 +156,12 @@ impl Occasion<'_> {
         });
         let level = users / f64::max(capacity, 1e-6);
         let of_level = |server: &Server, part: f64| level * part * server.capacity;
-        let targets = |part: f64| {
-            self.targets(move |_, server| {
-                if server.priority == own.priority {
-                    (of_level(server, part) - server.users).max(0.0)
-                } else {
-                    0.0
-                }
-            })
+        let lack = |server: &Server, part: f64| {
+            if server.priority == own.priority {
+                (of_level(server, part) - server.users).max(0.0)
+            } else {
+                0.0
+            }
         };
         let chance = DEVIATIONS / libm::sqrt(f64::max(users / count, 1.0));
         let fullest = members().reduce(|one, other| {
@@ -173,7 +175,8 @@ impl Occasion<'_> {
         let nearly_full = !group.uncapped && fullest.utilisation() > NEARLY_FULL;
         let uneven = exceeds(UNEVEN) || nearly_full && exceeds(UNEVEN_WHEN_NEARLY_FULL);
 
-        let emptiest = targets(f64::min(1.0 - chance, UNDERUSED))
+        let emptiest = self
+            .targets(&|_, server| lack(server, f64::min(1.0 - chance, UNDERUSED)))
             .filter(|&(.., lack)| lack > 1.0)
             .map(|(_, server, _)| server)
             .reduce(|one, other| {
@@ -192,13 +195,14 @@ impl Occasion<'_> {
         if !uneven && !neglected {
             return None;
         }
-        let deficits: f64 = targets(1.0).map(|(.., weight)| weight).sum();
+        let weight = |_: usize, server: &Server| lack(server, 1.0);
+        let deficits = self.total(&weight);
         let excesses: f64 = members()
             .map(|server| (server.users - of_level(server, 1.0)).max(0.0))
             .sum();
         let excess = (own.users - of_level(own, 1.0)).max(0.0);
         let chance = PART * excess / own.users.max(1.0) * (deficits / excesses.max(1.0)).min(1.0);
-        let target = self.drawn(targets(1.0), chance, PART * excesses, random)?;
+        let target = self.drawn(&weight, chance, PART * excesses, random)?;
         Some((target, MoveReason::Rebalance))
     }
 
@@ -209,10 +213,10 @@ impl Occasion<'_> {
         let priority = self.own_priority();
         let group = self.list.groups().iter().find(|group| group.priority == priority)?;
         let home = self.affinity?.home(self.list, group)?;
-        let targets = self.targets(|_, server| {
+        let weight = |_: usize, server: &Server| {
             let has_room = group.uncapped || server.users < FAILBACK_UP_TO * server.capacity;
             f64::from(u8::from(server.key == home && has_room))
-        });
+        };
         let sums = self
             .list
             .members(group)
@@ -220,26 +224,24 @@ impl Occasion<'_> {
                 (users + server.users, capacity + server.capacity)
             });
         let expected = sums.0 * self.list.server(home)?.capacity / f64::max(sums.1, f64::MIN_POSITIVE);
-        let target = self.drawn(targets, 1.0, expected, random)?;
+        let target = self.drawn(&weight, 1.0, expected, random)?;
         Some((target, MoveReason::Affinity))
     }
 
+    fn total(&self, weight: Weight<'_>) -> f64 {
+        self.targets(weight).map(|(.., weight)| weight).sum()
+    }
+
     /// Draws whether to move, no faster than the targets can take those who are expected to, and where to.
-    fn drawn<'a>(
-        &self,
-        targets: impl Iterator<Item = Target<'a>> + Clone,
-        chance: f64,
-        expected: f64,
-        random: &mut Random,
-    ) -> Option<ServerKey> {
-        let total: f64 = targets.clone().map(|(.., weight)| weight).sum();
+    fn drawn(&self, weight: Weight<'_>, chance: f64, expected: f64, random: &mut Random) -> Option<ServerKey> {
+        let total = self.total(weight);
         if total <= 0.0 {
             return None;
         }
         let per_second = expected / self.interval.as_secs();
         // The pace of the target that is the first to be too busy.
-        let pace = targets
-            .clone()
+        let pace = self
+            .targets(weight)
             .map(|(_, server, weight)| server.handshakes_per_second * total / weight)
             .fold(f64::INFINITY, f64::min);
         if random.between(0.0, 1.0) >= chance * (pace / per_second.max(f64::MIN_POSITIVE)).min(1.0) {
@@ -249,10 +251,14 @@ impl Occasion<'_> {
             // Where the key's clients meet, if that is one of them.
             Some(affinity) => {
                 let meeting = affinity.choose(self.list, self.assessment)?;
-                targets.clone().position(|(position, ..)| position == meeting)?
+                self.targets(weight).find(|&(position, ..)| position == meeting)?.0
             }
-            None => draw(random, targets.clone().map(|(.., weight)| weight))?,
+            None => draw(
+                random,
+                total,
+                &mut self.targets(weight).map(|(position, _, weight)| (position, weight)),
+            )?,
         };
-        targets.clone().nth(position).map(|(_, server, _)| server.key)
+        self.list.servers().get(position).map(|server| server.key)
     }
 }

@@ -42,17 +42,17 @@ impl Affinity {
         };
         let members = || list.members(group).filter(|&(position, _)| eligible(position));
         let has_room = |server: &Server| group.uncapped || server.users < server.capacity;
-        self.highest(members().filter(|(_, server)| has_room(server)))
-            .or_else(|| self.highest(members()))
+        self.highest(&mut members().filter(|(_, server)| has_room(server)))
+            .or_else(|| self.highest(&mut members()))
     }
 
     /// Where the key's clients would meet if every server of the group that is offered had room.
     pub(crate) fn home(self, list: &ServerList, group: &Group) -> Option<ServerKey> {
-        let position = self.highest(list.members(group).filter(|(_, server)| server.offered()))?;
+        let position = self.highest(&mut list.members(group).filter(|(_, server)| server.offered()))?;
         list.servers().get(position).map(|server| server.key)
     }
 
-    fn highest<'a>(self, servers: impl Iterator<Item = (usize, &'a Server)>) -> Option<usize> {
+    fn highest<'a>(self, servers: &mut dyn Iterator<Item = (usize, &'a Server)>) -> Option<usize> {
         let scored = servers.map(|(position, server)| {
             // U(0, 1)^(1/c) in logarithms: the highest of these is each server with a probability in proportion to its c.
             let score = -server.capacity / libm::log(self.unit(server.key.0));

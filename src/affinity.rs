@@ -52,7 +52,7 @@ impl Affinity {
         list.servers().get(position).map(|server| server.key)
     }
 
-    fn highest<'a>(self, servers: &mut dyn Iterator<Item = (usize, &'a Server)>) -> Option<usize> {
+    fn highest(self, servers: &mut dyn Iterator<Item = (usize, &Server)>) -> Option<usize> {
         let scored = servers.map(|(position, server)| {
             // U(0, 1)^(1/c) in logarithms: the highest of these is each server with a probability in proportion to its c.
             let score = -server.capacity / libm::log(self.unit(server.key.0));

@@ -134,11 +134,7 @@ impl Assessment {
 }
 
 /// Draws a position in proportion to its weight, of weights that add up to `total`; `None` if none is above zero.
-pub(crate) fn draw(
-    random: &mut Random,
-    total: f64,
-    weights: &mut dyn Iterator<Item = (usize, f64)>,
-) -> Option<usize> {
+pub(crate) fn draw(random: &mut Random, total: f64, weights: &mut dyn Iterator<Item = (usize, f64)>) -> Option<usize> {
     let mut left = random.between(0.0, total);
     let mut chosen = None;
     for (position, weight) in weights {

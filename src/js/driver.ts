@@ -18,7 +18,7 @@ export interface Wasm {
     age: number,
     maxAge: number,
     received: number,
-  ): boolean;
+  ): boolean | undefined;
   listFailed(now: number, request: number, status: number, retryAfter: number): void;
   tell(now: number, what: number, attempt: number): void;
   heard(attempt: number, at: number): void;
@@ -28,15 +28,16 @@ export interface Wasm {
   poll(now: number): Float64Array | undefined;
   timeout(): number;
   state(): number;
-  assess(now: number, lost?: string[], failures?: number): void;
+  assess(now: number, lost: Float64Array | undefined, failures: number): void;
   draw(): Float64Array | undefined;
   servers(now: number, decided: boolean): Float64Array;
   id(server: number): string | undefined;
   url(server: number): string | undefined;
   summary(): Float64Array;
   status(now: number): Float64Array;
-  reportFailure(now: number, id: string, kind: string): void;
-  reportSuccess(id: string): void;
+  find(id: string): number;
+  reportFailure(now: number, server: number, kind: number): boolean;
+  reportSuccess(): void;
   free(): void;
 }
 
@@ -339,7 +340,7 @@ export class Driver {
 
   servers(): ServerStatus[] {
     const now = this.#clock.now();
-    this.#core.assess(now);
+    this.#core.assess(now, undefined, NaN);
     return this.#view.statuses(now);
   }
 

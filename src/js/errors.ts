@@ -55,13 +55,9 @@ export class EvenkeelError extends Error {
   }
 }
 
-/** What was thrown as an error of ours; what wasm throws are codes, and else it is what `otherwise` says. */
+/** What was thrown as an error of ours: where it is none, as the cause of what `otherwise` says. */
 export const asError = (thrown: unknown, otherwise = "internal"): EvenkeelError =>
-  thrown instanceof EvenkeelError
-    ? thrown
-    : typeof thrown === "string"
-      ? new EvenkeelError(thrown)
-      : new EvenkeelError(otherwise, thrown);
+  thrown instanceof EvenkeelError ? thrown : new EvenkeelError(otherwise, thrown);
 
 /** An exception of the application's: for its console, not for our caller. */
 export const report = (error: unknown): void =>

@@ -48,6 +48,13 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
   const core = new Core(seed, 0, new Float64Array(), 0);
   const view = new View(core, Core.words());
 
+  /** Where a server of this id stands in the list. */
+  function listed(id: string): number {
+    const position = core.find(String(id));
+    if (position < 0) throw new EvenkeelError("unknown-server");
+    return position;
+  }
+
   /** Calls with the moment meant, and turns what wasm throws into errors. */
   function at<T>({ now = Date.now() }: Moment = {}, call: (now: number) => T): T {
     if (!Number.isFinite(now)) throw new EvenkeelError("bad-option", `now: ${now}`);
@@ -63,7 +70,9 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
     return at(given, (now) => {
       const { lost, failures } = given;
       if (failures !== undefined && !(failures >= 0)) throw new EvenkeelError("bad-option", `failures: ${failures}`);
-      core.assess(now, lost && Array.from(lost, String), failures);
+      // One that is not listed is not lost either.
+      const positions = lost && Array.from(lost, (id) => core.find(String(id))).filter((position) => position >= 0);
+      core.assess(now, positions && Float64Array.from(positions), failures ?? NaN);
       return call(now);
     });
   }
@@ -81,7 +90,15 @@ export async function makeSelector(load: Load, given?: SelectorOptions): Promise
         return drawn ? view.decision(now, drawn, false) : null;
       }),
     probabilities: (given) => assessed(given, (now) => view.probabilities(now)),
-    reportFailure: (id, failure) => at(failure, (now) => core.reportFailure(now, String(id), String(failure?.kind))),
-    reportSuccess: (id, moment) => at(moment, () => core.reportSuccess(String(id))),
+    reportFailure: (id, failure) =>
+      at(failure, (now) => {
+        const kind = view.causes.indexOf(String(failure?.kind));
+        if (!core.reportFailure(now, listed(id), kind)) throw new EvenkeelError("unknown-kind");
+      }),
+    reportSuccess: (id, moment) =>
+      at(moment, () => {
+        listed(id);
+        core.reportSuccess();
+      }),
   };
 }

@@ -154,11 +154,10 @@ export class View {
   take(now: number, from: number, { document, base, age, maxAge }: Arrival, received = NaN): Taken | undefined {
     const kept: Kept = { entries: [], version: undefined, dropped: [] };
     let inForce: boolean | undefined;
-    let problem: unknown;
     try {
       const list = (document ?? {}) as { servers?: unknown; version?: unknown };
       const entries = Array.isArray(document) ? document : list.servers;
-      if (!Array.isArray(entries)) throw "list-invalid";
+      if (!Array.isArray(entries)) throw new EvenkeelError("list-invalid");
       kept.entries = entries;
       kept.version = list.version;
       // Fallbacks have an address and nothing else that an opinion could go by.
@@ -166,15 +165,12 @@ export class View {
       const [numbers, text] = flatten(list, entries, base || undefined, opinions);
       inForce = this.#core.take(now, from, entries.length, numbers, text, age ?? NaN, maxAge ?? NaN, received);
     } catch (thrown) {
-      problem = thrown;
+      // A trap of the core's, or what getters of the application's threw.
+      throw asError(thrown, thrown instanceof WebAssembly.RuntimeError ? undefined : "list-invalid");
     }
     kept.dropped = this.dropped = this.#dropped();
-    if (problem === "list-empty") {
-      throw new EvenkeelError(problem, this.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "));
-    }
-    // Beside codes and traps of the core's it is what getters of the application's throw.
     if (inForce === undefined) {
-      throw asError(problem, problem instanceof WebAssembly.RuntimeError ? undefined : "list-invalid");
+      throw new EvenkeelError("list-empty", kept.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "));
     }
     if (inForce) return this.#use(kept);
     if (from < 0) this.#spare[from] = kept;

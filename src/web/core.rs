@@ -5,13 +5,12 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::wire::Wire;
 use crate::affinity::Affinity;
 use crate::cause::{Cause, SeedFailure};
-use crate::client::{AttemptId, Client, Command, Config, MoveReason, RetryCause, State};
+use crate::client::{AttemptId, Client, Command, Config, MoveReason, Retry, RetryCause, State};
 use crate::decision::{Assessment, Exclusion};
 use crate::list::read::{DropReason, Dropped, Envelope, ListError, key_of, read};
 use crate::list::{ServerKey, ServerList};
@@ -22,6 +21,9 @@ use crate::time::{Duration, Instant};
 /// How often a sleep of the page or the machine is looked for: often enough that nobody waits long for it to be noticed,
 /// rarely enough to cost nothing.
 const CLOCK_CHECK: Duration = Duration::from_secs(30.0);
+
+/// A setting that has no value unless one is given.
+const NOT_GIVEN: Duration = Duration::from_millis(-1.0);
 
 /// A client with its working space. All times are milliseconds on one clock of the caller's; where a number may be
 /// missing, NaN says so.
@@ -45,26 +47,49 @@ impl Core {
     #[wasm_bindgen(constructor)]
     pub fn new(random_seed: f64, seeds: u16, settings: &[f64], flags: u8, affinity: Option<String>) -> Self {
         let default = Config::default();
-        let given = |at: usize| {
-            settings
-                .get(at)
-                .copied()
-                .filter(|it| *it >= 0.0)
-                .map(Duration::from_millis)
-        };
+        let mut spans = [
+            default.seed_timeout,
+            default.refresh_interval,
+            NOT_GIVEN,
+            default.connect_timeout,
+            default.min_uptime,
+            default.close_timeout,
+            default.heartbeat_interval,
+            default.heartbeat_timeout,
+            NOT_GIVEN,
+            default.linger,
+        ];
+        for (span, &given) in spans.iter_mut().zip(settings) {
+            if given >= 0.0 {
+                *span = Duration::from_millis(given);
+            }
+        }
+        let [
+            seed_timeout,
+            refresh_interval,
+            credential_timeout,
+            connect_timeout,
+            min_uptime,
+            close_timeout,
+            heartbeat_interval,
+            heartbeat_timeout,
+            silence_timeout,
+            linger,
+        ] = spans;
+        let given = |span: Duration| Some(span).filter(|&span| span != NOT_GIVEN);
         let flag = |bit: u8| flags >> bit & 1 == 1;
         let config = Config {
             seeds,
-            seed_timeout: given(0).unwrap_or(default.seed_timeout),
-            refresh_interval: given(1).unwrap_or(default.refresh_interval),
-            credential_timeout: given(2),
-            connect_timeout: given(3).unwrap_or(default.connect_timeout),
-            min_uptime: given(4).unwrap_or(default.min_uptime),
-            close_timeout: given(5).unwrap_or(default.close_timeout),
-            heartbeat_interval: given(6).unwrap_or(default.heartbeat_interval),
-            heartbeat_timeout: given(7).unwrap_or(default.heartbeat_timeout),
-            silence_timeout: given(8),
-            linger: given(9).unwrap_or(default.linger),
+            seed_timeout,
+            refresh_interval,
+            credential_timeout: given(credential_timeout),
+            connect_timeout,
+            min_uptime,
+            close_timeout,
+            heartbeat_interval,
+            heartbeat_timeout,
+            silence_timeout: given(silence_timeout),
+            linger,
             prepares: flag(0),
             hedge: flag(1),
             failback: flag(2),
@@ -84,12 +109,8 @@ impl Core {
 
     /// Takes in a document of `length` entries, as [`wire`](super::wire) has it. `from`: the request that it answers, or 0 for
     /// one that the application gives, −1 for its fallback, −2 for one from an earlier visit, received at `received`.
-    /// `age` and `max_age` are the answer's headers, in seconds. True if it is in force now; a fallback never is.
-    ///
-    /// # Errors
-    ///
-    /// Throws a code if the document cannot be used; the list in force stays, and [`summary`](Self::summary) says what was
-    /// wrong with the entries.
+    /// `age` and `max_age` are the answer's headers, in seconds. True if it is in force now; a fallback never is. Nothing if no
+    /// entry can be used: the list in force stays, and [`summary`](Self::summary) says what was wrong with them.
     #[expect(
         clippy::too_many_arguments,
         reason = "an object would cost the glue more than names cost the reader"
@@ -104,7 +125,7 @@ impl Core {
         age: f64,
         max_age: f64,
         received: f64,
-    ) -> Result<bool, JsValue> {
+    ) -> Option<bool> {
         let envelope = Envelope {
             age: seconds(age),
             max_age: seconds(max_age),
@@ -112,16 +133,20 @@ impl Core {
         };
         let mut wire = Wire::new(numbers, text);
         let header = wire.header();
-        let (list, dropped) = read(header, length, wire, envelope).map_err(|error| {
-            let code = JsValue::from_str(error.code());
-            if let ListError::Empty(dropped) = error {
+        let list = match read(header, length, wire, envelope) {
+            Ok((list, dropped)) => {
                 self.dropped = dropped;
+                list
             }
-            code
-        })?;
-        self.dropped = dropped;
+            Err(error) => {
+                if let ListError::Empty(dropped) = error {
+                    self.dropped = dropped;
+                }
+                return None;
+            }
+        };
         let (now, list) = (Instant::from_millis(now), Arc::new(list));
-        Ok(match from {
+        Some(match from {
             0 => self.client.handle_given_list(now, list),
             -1 => {
                 self.client.handle_fallback_list(list);
@@ -231,10 +256,11 @@ impl Core {
     pub fn poll(&mut self, now: f64) -> Option<Vec<f64>> {
         let command = self.client.poll(Instant::from_millis(now), &mut self.decided)?;
         let flag = |flag: bool| f64::from(u8::from(flag));
-        Some(match command {
-            Command::State(_) => vec![0.0],
-            Command::Fetch { request, seed } => vec![1.0, request.0.into(), seed.into()],
-            Command::CancelFetch { request } => vec![2.0, request.0.into()],
+        // Of numbers that the command has no use for, nobody takes notice.
+        let (kind, numbers): (u8, [f64; 3]) = match command {
+            Command::State(_) => (0, [0.0; 3]),
+            Command::Fetch { request, seed } => (1, [request.0.into(), seed.into(), 0.0]),
+            Command::CancelFetch { request } => (2, [request.0.into(), 0.0, 0.0]),
             Command::Connect {
                 attempt,
                 decision,
@@ -242,38 +268,35 @@ impl Core {
             } => {
                 let mut numbers = vec![3.0, attempt.0.into(), flag(beside)];
                 numbers.extend(numbers_of(&decision));
-                numbers
+                return Some(numbers);
             }
-            Command::Opened { attempt } => vec![4.0, attempt.0.into()],
-            Command::Close { attempt } => vec![5.0, attempt.0.into()],
-            Command::Abandon { attempt } => vec![6.0, attempt.0.into()],
+            Command::Opened { attempt } => (4, [attempt.0.into(), 0.0, 0.0]),
+            Command::Close { attempt } => (5, [attempt.0.into(), 0.0, 0.0]),
+            Command::Abandon { attempt } => (6, [attempt.0.into(), 0.0, 0.0]),
             Command::Lost {
                 attempt,
                 is_final,
                 moved,
-            } => vec![
-                7.0,
-                attempt.map_or(0, |attempt| attempt.0).into(),
-                flag(is_final),
-                moved.map_or(-1.0, |reason| position(&MoveReason::ALL, &reason)),
-            ],
-            Command::Retry(retry) => vec![
-                8.0,
-                retry.delay.as_millis(),
-                position(&RetryCause::ALL, &retry.cause),
-                retry.attempt.into(),
-            ],
-            Command::Prepare { attempt } => vec![9.0, attempt.0.into()],
-            Command::Migrated { from, attempt, reason } => vec![
-                10.0,
-                attempt.0.into(),
-                position(&MoveReason::ALL, &reason),
-                from.0.into(),
-            ],
-            Command::Beat { attempt } => vec![11.0, attempt.0.into()],
-            Command::Retire { attempt } => vec![12.0, attempt.0.into()],
-            Command::Resort { fallback } => vec![13.0, flag(fallback)],
-        })
+            } => {
+                let attempt = attempt.map_or(0, |attempt| attempt.0);
+                let moved = moved.map_or(-1.0, |reason| position(&MoveReason::ALL, &reason));
+                (7, [attempt.into(), flag(is_final), moved])
+            }
+            Command::Retry(Retry { delay, cause, attempt }) => {
+                let cause = position(&RetryCause::ALL, &cause);
+                (8, [delay.as_millis(), cause, attempt.into()])
+            }
+            Command::Prepare { attempt } => (9, [attempt.0.into(), 0.0, 0.0]),
+            Command::Migrated { from, attempt, reason } => {
+                let reason = position(&MoveReason::ALL, &reason);
+                (10, [attempt.0.into(), reason, from.0.into()])
+            }
+            Command::Beat { attempt } => (11, [attempt.0.into(), 0.0, 0.0]),
+            Command::Retire { attempt } => (12, [attempt.0.into(), 0.0, 0.0]),
+            Command::Resort { fallback } => (13, [flag(fallback), 0.0, 0.0]),
+        };
+        let [first, second, third] = numbers;
+        Some(vec![kind.into(), first, second, third])
     }
 
     /// When to poll again, if nothing happens before; infinite if there is no need.
@@ -292,15 +315,16 @@ impl Core {
         crate::cause::is_final(code)
     }
 
-    /// Works out every server's probability as it is now; what is given stands in for what was reported.
-    pub fn assess(&mut self, now: f64, lost: Option<Array>, failures: Option<u32>) {
-        let lost: Option<Vec<ServerKey>> = lost.map(|ids| {
-            let ids = ids.iter().filter_map(|id| id.as_string());
-            ids.map(|id| key_of(&id)).collect()
+    /// Works out every server's probability as it is now; what is given stands in for what was reported: the positions of
+    /// those that are lost, and the failures after the first, where that is no NaN.
+    pub fn assess(&mut self, now: f64, lost: Option<Vec<f64>>, failures: f64) {
+        let lost: Option<Vec<ServerKey>> = lost.map(|positions| {
+            let positions = positions.into_iter();
+            positions.filter_map(|position| self.key(position as usize)).collect()
         });
         let overrides = Overrides {
             lost: lost.as_deref(),
-            failures,
+            failures: (failures >= 0.0).then_some(failures as u32),
             ..Overrides::default()
         };
         self.client
@@ -402,34 +426,28 @@ impl Core {
         numbers
     }
 
-    /// Trouble with a server, of a kind by its name.
-    ///
-    /// # Errors
-    ///
-    /// Throws a code for a server that is not listed, or a kind that is none.
-    #[wasm_bindgen(js_name = reportFailure)]
-    pub fn report_failure(&mut self, now: f64, id: &str, kind: &str) -> Result<(), JsValue> {
-        let key = self.listed(id)?;
-        match Cause::ALL.into_iter().find(|cause| cause.name() == kind) {
-            Some(cause) => self
-                .client
-                .selector_mut()
-                .report_failure(key, cause, true, Instant::from_millis(now)),
-            None => return Err("unknown-kind".into()),
-        }
-        Ok(())
+    /// Where in the list in force the server of this id stands, or −1.
+    pub fn find(&self, id: &str) -> i32 {
+        let position = self.list().and_then(|list| list.position(key_of(id)));
+        position.map_or(-1, |position| position as i32)
     }
 
-    /// A connection to this server has lasted.
-    ///
-    /// # Errors
-    ///
-    /// Throws a code for a server that is not listed.
+    /// Trouble with the server at this position, of a kind by its position among the causes of retries. False if that is
+    /// not a server's trouble.
+    #[wasm_bindgen(js_name = reportFailure)]
+    pub fn report_failure(&mut self, now: f64, server: usize, kind: usize) -> bool {
+        let (Some(key), Some(&cause)) = (self.key(server), Cause::ALL.get(kind)) else {
+            return false;
+        };
+        let now = Instant::from_millis(now);
+        self.client.selector_mut().report_failure(key, cause, true, now);
+        true
+    }
+
+    /// A connection has lasted.
     #[wasm_bindgen(js_name = reportSuccess)]
-    pub fn report_success(&mut self, id: &str) -> Result<(), JsValue> {
-        self.listed(id)?;
+    pub fn report_success(&mut self) {
         self.client.selector_mut().report_success();
-        Ok(())
     }
 
     /// The names behind the numbers: of exclusions, reasons of decisions, causes of retries, reasons to leave an entry out,
@@ -458,8 +476,8 @@ impl Core {
         self.client.selector().in_force().map(|in_force| &*in_force.list)
     }
 
-    fn listed(&self, id: &str) -> Result<ServerKey, JsValue> {
-        Ok(self.list().and_then(|list| list.find(id)).ok_or("unknown-server")?.key)
+    fn key(&self, server: usize) -> Option<ServerKey> {
+        Some(self.list()?.servers().get(server)?.key)
     }
 }
 

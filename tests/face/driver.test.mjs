@@ -145,7 +145,7 @@ test("an answer that has waited to be taken is older by that", () => {
 test("a list without a usable server says what was wrong with its entries", () => {
   const made = rig();
   made.does(says.fetch(1));
-  made.unusable = "list-empty";
+  made.unusable = true;
   made.core.summary = () => Float64Array.of(Number.NaN, Number.NaN, Number.NaN, 0, 1, 7, 0);
   made.driver.answered(1, answer([{}]));
   made.does(says.retry(100, 3, 0));
@@ -682,7 +682,7 @@ test("a list of the application's own is in force by nobody's word, and is not k
   assert.deepEqual(events(made, "list")[0].seed, null);
   assert.deepEqual(toldOf(made, "remember"), []);
   made.commands.push(says.state());
-  made.unusable = "list-empty";
+  made.unusable = true;
   assert.throws(
     () => made.driver.update([{}], ""),
     ({ code }) => code === "list-empty",

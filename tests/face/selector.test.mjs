@@ -14,6 +14,32 @@ const hearing = (take) =>
     }
   };
 
+test("reports are of listed servers and known kinds, and reach the core as numbers; of lost ones only the listed count", async () => {
+  const told = [];
+  class Core {
+    static words = () => ";;overload,crash,seed-timeout,;;";
+    find = (id) => ["a", "b"].indexOf(id);
+    assess = (_now, lost, failures) => told.push(["assess", lost && [...lost], failures]);
+    draw = () => undefined;
+    reportFailure(_now, server, kind) {
+      told.push(["failure", server, kind]);
+      return kind >= 0 && kind < 2;
+    }
+    reportSuccess = () => told.push(["success"]);
+  }
+  const selector = await makeSelector(async () => ({ Core }));
+  selector.reportFailure("b", { kind: "crash" });
+  selector.reportSuccess("a");
+  selector.select({ lost: ["z", "b"], failures: 2 });
+  selector.select();
+  assert.deepEqual(told, [["failure", 1, 1], ["success"], ["assess", [1], 2], ["assess", undefined, Number.NaN]]);
+  assert.throws(() => selector.reportFailure("z", { kind: "crash" }), { code: "unknown-server" });
+  assert.throws(() => selector.reportSuccess("z"), { code: "unknown-server" });
+  for (const kind of ["mood", "seed-timeout", undefined]) {
+    assert.throws(() => selector.reportFailure("a", { kind }), { code: "unknown-kind" });
+  }
+});
+
 test("a list whose getters throw is an invalid list, and never reaches the core", async () => {
   const taken = [];
   const Core = hearing((...given) => taken.push(given));

@@ -1,5 +1,6 @@
 //! The decision alone, as `createSelector` uses it.
 
+use evenkeel::cause::Cause;
 use evenkeel::web::core::Core;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
@@ -27,13 +28,15 @@ extern "C" {
     #[wasm_bindgen(js_name = Core)]
     type JsCore;
     #[wasm_bindgen(method)]
-    fn assess(this: &JsCore, now: f64, lost: &JsValue, failures: Option<u32>);
+    fn assess(this: &JsCore, now: f64, lost: Option<Vec<f64>>, failures: f64);
     #[wasm_bindgen(method)]
     fn draw(this: &JsCore) -> JsValue;
-    #[wasm_bindgen(method, catch, js_name = reportFailure)]
-    fn report_failure(this: &JsCore, now: f64, id: &str, kind: &str) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, catch, js_name = reportSuccess)]
-    fn report_success(this: &JsCore, id: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn find(this: &JsCore, id: &str) -> i32;
+    #[wasm_bindgen(method, js_name = reportFailure)]
+    fn report_failure(this: &JsCore, now: f64, server: i32, kind: i32) -> bool;
+    #[wasm_bindgen(method, js_name = reportSuccess)]
+    fn report_success(this: &JsCore);
     #[wasm_bindgen(method)]
     fn free(this: &JsCore);
 }
@@ -58,25 +61,34 @@ impl Selector {
         taken.map(|list| plain(&list)).map_err(|code| code_of(&code))
     }
 
-    fn select(&self, lost: &Value) -> Option<Value> {
-        self.core.assess(NOW, &js(lost), None);
+    fn assess(&self, lost: &[&str]) {
+        let positions = lost.iter().map(|id| self.core.find(id).into()).collect();
+        let lost = Some(positions).filter(|_| !lost.is_empty());
+        self.core.assess(NOW, lost, f64::NAN);
+    }
+
+    fn select(&self, lost: &[&str]) -> Option<Value> {
+        self.assess(lost);
         let drawn = self.core.draw();
         (!drawn.is_undefined()).then(|| plain(&self.view.decision(NOW, &drawn, false)))
     }
 
-    fn probabilities(&self, lost: &Value) -> Vec<Value> {
-        self.core.assess(NOW, &js(lost), None);
+    fn probabilities(&self, lost: &[&str]) -> Vec<Value> {
+        self.assess(lost);
         let probabilities = plain(&self.view.probabilities(NOW));
         probabilities.as_array().cloned().expect("a list")
     }
 
-    fn chances(&self, lost: &Value) -> Vec<f64> {
+    fn chances(&self, lost: &[&str]) -> Vec<f64> {
         let probabilities = self.probabilities(lost);
         probabilities.iter().map(|one| number(&one["probability"])).collect()
     }
 
-    fn report_failure(&self, id: &str, kind: &str) -> Result<(), String> {
-        self.core.report_failure(NOW, id, kind).map_err(|code| code_of(&code))
+    /// False if there is no such server, or no such kind.
+    fn report_failure(&self, id: &str, kind: &str) -> bool {
+        let kind = Cause::ALL.iter().position(|cause| cause.name() == kind);
+        let kind = kind.map_or(-1, |kind| kind as i32);
+        self.core.report_failure(NOW, self.core.find(id), kind)
     }
 }
 
@@ -107,11 +119,11 @@ fn a_decision_is_drawn_with_the_probabilities_it_tells() {
     let selector = Selector::new(7.0);
     let list = selector.update(&three(), None).expect("a good list");
     assert_eq!((&list["servers"], &list["dropped"]), (&json!(3), &json!([])));
-    assert_eq!(rounded(&selector.chances(&Value::Null)), [0.8874, 0.0750, 0.0375]);
+    assert_eq!(rounded(&selector.chances(&[])), [0.8874, 0.0750, 0.0375]);
 
     let mut drawn = [0u32; 3];
     for _ in 0..2000 {
-        let decision = selector.select(&Value::Null).expect("there are eligible servers");
+        let decision = selector.select(&[]).expect("there are eligible servers");
         let told = (&decision["group"], &decision["reason"], &decision["server"]["rack"]);
         assert_eq!(told, (&json!(0), &json!("preferred"), &json!(7)));
         let position = ["a", "b", "c"].iter().position(|id| decision["server"]["id"] == *id);
@@ -128,11 +140,7 @@ fn the_same_seed_draws_the_same_servers() {
     let draws = |seed| {
         let selector = Selector::new(seed);
         selector.update(&three(), None).expect("a good list");
-        let draw = |_| {
-            selector
-                .select(&Value::Null)
-                .map(|decision| text(&decision["server"]["id"]))
-        };
+        let draw = |_| selector.select(&[]).map(|decision| text(&decision["server"]["id"]));
         (0..50).map(draw).collect::<Vec<_>>()
     };
     assert_eq!(draws(1.0), draws(1.0));
@@ -143,12 +151,12 @@ fn the_same_seed_draws_the_same_servers() {
 fn a_lost_server_gets_nobody_and_when_all_are_there_is_no_decision() {
     let selector = Selector::new(7.0);
     selector.update(&three(), None).expect("a good list");
-    let [a, b, c] = selector.chances(&json!(["a"]))[..] else {
+    let [a, b, c] = selector.chances(&["a"])[..] else {
         panic!("three")
     };
     assert_eq!(a, 0.0);
     assert!((b + c - 1.0).abs() < 1e-9);
-    let all = json!(["a", "b", "c"]);
+    let all = ["a", "b", "c"];
     assert_eq!(selector.chances(&all), [0.0; 3]);
     assert_eq!(selector.select(&all), None);
 }
@@ -156,10 +164,7 @@ fn a_lost_server_gets_nobody_and_when_all_are_there_is_no_decision() {
 #[wasm_bindgen_test]
 fn a_document_that_cannot_be_used_is_thrown_back_and_the_last_list_stays() {
     let selector = Selector::new(7.0);
-    assert_eq!(
-        (selector.probabilities(&Value::Null), selector.select(&Value::Null)),
-        (vec![], None)
-    );
+    assert_eq!((selector.probabilities(&[]), selector.select(&[])), (vec![], None));
     selector.update(&three(), None).expect("a good list");
     for (document, code) in [
         (json!({ "servers": [{ "url": "no base" }] }), "list-empty"),
@@ -170,13 +175,13 @@ fn a_document_that_cannot_be_used_is_thrown_back_and_the_last_list_stays() {
     ] {
         assert_eq!(selector.update(&document, None), Err(code.to_owned()), "{document}");
     }
-    assert_eq!(selector.probabilities(&Value::Null).len(), 3);
+    assert_eq!(selector.probabilities(&[]).len(), 3);
 
     let relative = json!({ "servers": [{ "url": "/ws" }] });
     selector
         .update(&relative, Some("https://api.example/servers"))
         .expect("it has a base");
-    let decision = selector.select(&Value::Null).expect("it is eligible");
+    let decision = selector.select(&[]).expect("it is eligible");
     assert_eq!(decision["server"]["url"], "wss://api.example/ws");
 }
 
@@ -184,20 +189,18 @@ fn a_document_that_cannot_be_used_is_thrown_back_and_the_last_list_stays() {
 fn what_is_reported_of_a_server_counts() {
     let selector = Selector::new(7.0);
     selector.update(&three(), None).expect("a good list");
-    let excluded = || selector.probabilities(&Value::Null)[0]["excluded"].clone();
+    let excluded = || selector.probabilities(&[])[0]["excluded"].clone();
     assert_eq!(excluded(), Value::Null);
     for (kind, expected) in [("local", json!(null)), ("crash", json!("lost"))] {
-        assert_eq!(selector.report_failure("a", kind), Ok(()));
+        assert!(selector.report_failure("a", kind));
         assert_eq!(excluded(), expected, "{kind}");
     }
-    selector.core.report_success("b").expect("a server of the list");
+    selector.core.report_success();
     assert_eq!(excluded(), Value::Null, "the episode is over");
-    assert_eq!(selector.report_failure("a", "refused"), Ok(()));
-    selector.core.report_success("b").expect("a server of the list");
+    assert!(selector.report_failure("a", "refused"));
+    selector.core.report_success();
     assert_eq!(excluded(), "ejected", "the episode is over, the ejection is not");
 
-    assert_eq!(selector.report_failure("a", "mood"), Err("unknown-kind".to_owned()));
-    assert_eq!(selector.report_failure("z", "crash"), Err("unknown-server".to_owned()));
-    let thrown = selector.core.report_success("z").expect_err("there is no such server");
-    assert_eq!(code_of(&thrown), "unknown-server");
+    assert!(!selector.report_failure("a", "mood"));
+    assert!(!selector.report_failure("z", "crash"));
 }

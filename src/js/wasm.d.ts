@@ -1,5 +1,6 @@
 // Stands in for the generated glue, so that the face can be checked before the wasm is built.
 import type { WasmClass } from "./driver.js";
 
-export default function init(options: { module_or_path: unknown }): Promise<unknown>;
+/** Hands it the exports of the instance. */
+export function __wbg_set_wasm(exports: unknown): void;
 export const Core: WasmClass;

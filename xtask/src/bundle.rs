@@ -89,7 +89,7 @@ fn core(dist: &Path) -> Result<()> {
     optimise(&scratch.join("wasm_bg.wasm"), &named)?;
     let wasm = wasm::without_custom_sections(&fs::read(&named)?)?;
     fs::write(dist.join(WASM), &wasm).with_context(|| format!("dist/{WASM} cannot be written"))?;
-    fs::copy(scratch.join(GLUE), dist.join(GLUE)).context("the glue cannot be copied")?;
+    fs::copy(scratch.join("wasm_bg.js"), dist.join(GLUE)).context("the glue cannot be copied")?;
     // What a server compresses on the way, base64 would spoil; so it is compressed before. Zopfli takes
     // a second, and saves every page half a kilobyte.
     let mut deflated = Vec::new();
@@ -104,11 +104,10 @@ fn bindgen(compiled: &Path, folder: &Path) -> Result<()> {
     Bindgen::new()
         .input_path(compiled)
         .out_name("wasm")
-        .web(true)?
-        // Without a default path there is no `new URL("….wasm", import.meta.url)` in the glue, which some bundlers fail
-        // on and others answer with a second copy of the file.
-        .omit_default_module_path(true)
-        // The face has types of its own for these few exports.
+        // The face loads the wasm by itself: what bundlers are told to do with one (`wasm.js` beside the glue) not all of them
+        // understand.
+        .bundler(true)?
+        // It has types of its own for these few exports.
         .typescript(false)
         .remove_producers_section(true)
         .generate(folder)

@@ -357,7 +357,7 @@ fn websocket_url(address: Address<'_>) -> Result<Box<str>, DropReason> {
     if url.len() > MAX_URL_CHARS && url.chars().nth(MAX_URL_CHARS).is_some() {
         return Err(DropReason::UrlTooLong);
     }
-    if url.contains('#') {
+    if url.bytes().any(|byte| byte == b'#') {
         return Err(DropReason::UrlInvalid);
     }
     if url.starts_with("ws:") || url.starts_with("wss:") {
@@ -400,7 +400,7 @@ fn size(value: Scalar<'_>) -> Option<f64> {
 fn priority(value: Scalar<'_>) -> u16 {
     match value {
         Scalar::Absent => 0,
-        Scalar::Number(number) if (0.0..=255.0).contains(&number) && number % 1.0 == 0.0 => number as u16,
+        Scalar::Number(number) if f64::from(number as u8) == number => number as u16,
         _ => PRIORITY_OF_GARBAGE,
     }
 }

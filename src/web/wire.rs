@@ -21,14 +21,14 @@ const FORBIDDEN: f64 = -7.0;
 /// Reads values in the order in which they were written.
 pub(super) struct Wire<'a> {
     numbers: core::slice::Iter<'a, f64>,
-    texts: core::str::Split<'a, char>,
+    text: &'a str,
 }
 
 impl<'a> Wire<'a> {
     pub(super) fn new(numbers: &'a [f64], text: &'a str) -> Self {
         Self {
             numbers: numbers.iter(),
-            texts: text.split('\0'),
+            text,
         }
     }
 
@@ -37,10 +37,18 @@ impl<'a> Wire<'a> {
             Some(&number) if number >= 0.0 => Scalar::Number(number),
             Some(&FALSE) => Scalar::Bool(false),
             Some(&TRUE) => Scalar::Bool(true),
-            Some(&TEXT) => Scalar::Text(self.texts.next().unwrap_or_default()),
+            Some(&TEXT) => Scalar::Text(self.string()),
             Some(&GARBAGE) => Scalar::Nested,
             _ => Scalar::Absent,
         }
+    }
+
+    /// The standard library's search is made for longer texts, and is larger.
+    fn string(&mut self) -> &'a str {
+        let end = self.text.bytes().take_while(|&byte| byte != 0).count();
+        let string = self.text.get(..end).unwrap_or_default();
+        self.text = self.text.get(end + 1..).unwrap_or_default();
+        string
     }
 
     pub(super) fn header(&mut self) -> Header<'a> {

@@ -11,6 +11,7 @@ pub mod read;
 
 use crate::time::Duration;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// The priority of a server whose `priority` is garbage: behind every valid group.
 pub const PRIORITY_OF_GARBAGE: u16 = 256;
@@ -83,14 +84,14 @@ impl Group {
 /// A server list that has been read and found usable.
 #[derive(Clone, Debug)]
 pub struct ServerList {
-    servers: Box<[Server]>,
+    servers: Vec<Server>,
     /// Positions in `servers`: by group, and within a group by utilisation.
-    by_group: Box<[u32]>,
-    groups: Box<[Group]>,
+    by_group: Vec<u32>,
+    groups: Vec<Group>,
     /// Positions in `servers`, by key.
-    by_key: Box<[u32]>,
+    by_key: Vec<u32>,
     /// Positions in `servers` of those that are not available.
-    unavailable: Box<[u32]>,
+    unavailable: Vec<u32>,
     available_users: f64,
     /// Identifies the content: a hash of `version`, or of the servers where the document has none.
     pub version: u64,

@@ -242,7 +242,7 @@ pub fn read<'a>(
             .map(|(position, _)| position)
             .collect(),
         available_users: servers.iter().filter(|s| s.available).map(|s| s.users).sum(),
-        servers: servers.into(),
+        servers,
         by_group,
         groups,
         version,
@@ -432,13 +432,13 @@ fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) -> Box
     by_key(servers)
 }
 
-fn by_key(servers: &[Server]) -> Box<[u32]> {
+fn by_key(servers: &[Server]) -> Vec<u32> {
     sorted(servers.iter().map(|server| (server.key.0, 0.0)).collect())
 }
 
 /// Fills in what depends on the group, and works out the orders that every decision needs: the groups, and the positions
 /// of their members by utilisation.
-fn fill_in(servers: &mut [Server]) -> (Box<[Group]>, Box<[u32]>) {
+fn fill_in(servers: &mut [Server]) -> (Vec<Group>, Vec<u32>) {
     let by_group = |order: fn(&Server) -> f64, servers: &[Server]| {
         let keys = servers.iter().map(|server| (server.priority.into(), order(server)));
         sorted(keys.collect())
@@ -479,7 +479,7 @@ fn fill_in(servers: &mut [Server]) -> (Box<[Group]>, Box<[u32]>) {
             }
         }
     }
-    (groups.into(), by_group(Server::utilisation, servers))
+    (groups, by_group(Server::utilisation, servers))
 }
 
 /// Gives those of a group that have no capacity one in proportion to their weight: as the median of those that have one,
@@ -525,7 +525,7 @@ fn sums(servers: &[Server], positions: &[u32], size: fn(&Server) -> f64) -> (f64
 /// Positions in ascending order of their keys, which are no negative numbers; equal ones keep the order of the document.
 ///
 /// By the standard library's heap: its sorts are three times as large, and this is the only one in the binary.
-fn sorted(keys: Vec<(u64, f64)>) -> Box<[u32]> {
+fn sorted(keys: Vec<(u64, f64)>) -> Vec<u32> {
     let positions = 0u32..;
     // The bits of a number that is not negative are in the same order as the number.
     let keys = keys

@@ -4,8 +4,8 @@
 //! it goes on failing, and the next one is asked at once; one that keeps us waiting gets company after two seconds, and
 //! whoever answers first counts.
 
+use alloc::boxed::Box;
 use alloc::vec;
-use alloc::vec::Vec;
 
 use crate::backoff::Backoff;
 use crate::cause::SeedFailure;
@@ -43,7 +43,7 @@ struct Request {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seeds {
-    seeds: Vec<Seed>,
+    seeds: Box<[Seed]>,
     /// Asked first; after the last comes the first.
     current: u16,
     requests: u32,
@@ -61,7 +61,7 @@ impl Seeds {
             wished: false,
         };
         Self {
-            seeds: vec![seed; count.into()],
+            seeds: vec![seed; count.into()].into(),
             current: 0,
             requests: 0,
             in_flight: [None; 2],

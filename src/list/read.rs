@@ -8,7 +8,6 @@ use alloc::boxed::Box;
 use alloc::collections::BinaryHeap;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::{Group, PRIORITY_OF_GARBAGE, Server, ServerKey, ServerList};
 use crate::seeds::wish_to_stay_away;
@@ -269,10 +268,7 @@ const NOT_GIVEN: f64 = -1.0;
 /// The server, and whether its URL had to be stripped of credentials.
 fn read_entry(entry: Option<Entry<'_>>, index: u32, secure: bool) -> Result<(Server, bool), DropReason> {
     let entry = entry.ok_or(DropReason::NotAnObject)?;
-    let (url, stripped) = without_credentials(websocket_url(entry.url)?);
-    if secure && url.starts_with("ws:") && !is_loopback(&url) {
-        return Err(DropReason::UrlInsecure);
-    }
+    let (url, stripped) = websocket_url(entry.url, secure)?;
     if entry.rank == Scalar::Bool(false) {
         return Err(DropReason::RankedOut);
     }
@@ -306,35 +302,8 @@ fn read_entry(entry: Option<Entry<'_>>, index: u32, secure: bool) -> Result<(Ser
     Ok((server, stripped))
 }
 
-/// Where in a parsed URL of this kind user name, password, host and port stand.
-fn authority(url: &str) -> Range<usize> {
-    let start = if url.starts_with("wss:") { 6 } else { 5 };
-    let length = url
-        .bytes()
-        .skip(start)
-        .take_while(|byte| !b"/?#".contains(byte))
-        .count();
-    start..start + length
-}
-
-/// User name and password would reach every log on the way, and browsers refuse them.
-fn without_credentials(url: Box<str>) -> (Box<str>, bool) {
-    let authority = authority(&url);
-    let bytes = url.as_bytes().get(authority.clone()).unwrap_or_default();
-    // A parsed URL has no "@" in its host.
-    let Some(at) = bytes.iter().rposition(|&byte| byte == b'@') else {
-        return (url, false);
-    };
-    let (before, after) = (url.get(..authority.start), url.get(authority.start + at + 1..));
-    (
-        [before.unwrap_or_default(), after.unwrap_or_default()].concat().into(),
-        true,
-    )
-}
-
 /// Whether the host is this very machine, as browsers see it ("potentially trustworthy" in W3C Secure Contexts).
-fn is_loopback(url: &str) -> bool {
-    let authority = url.get(authority(url)).unwrap_or_default();
+fn is_loopback(authority: &str) -> bool {
     let port = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
     let before_port = authority.get(..authority.len() - port).unwrap_or_default();
     let host = before_port.strip_suffix(':').unwrap_or(authority);
@@ -345,28 +314,39 @@ fn is_loopback(url: &str) -> bool {
     is_v4 || host == "[::1]" || host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Of a WebSocket's scheme, and not too long; `http(s):` becomes `ws(s):`.
-fn websocket_url(address: Address<'_>) -> Result<Box<str>, DropReason> {
+/// The URL to connect to: of a WebSocket's scheme, as `http(s):` becomes `ws(s):`, not too long, and without user name and
+/// password; and whether it had any: they would reach every log on the way, and browsers refuse them.
+fn websocket_url(address: Address<'_>, secure: bool) -> Result<(Box<str>, bool), DropReason> {
     let url = match address {
         Address::Missing => return Err(DropReason::UrlMissing),
         Address::Unparsable => return Err(DropReason::UrlInvalid),
         Address::Forbidden => return Err(DropReason::UrlForbidden),
         Address::Absolute(url) => url,
     };
-    // Characters are counted only where there are enough bytes: it takes a while.
-    if url.len() > MAX_URL_CHARS && url.chars().nth(MAX_URL_CHARS).is_some() {
+    // The parser leaves only ASCII.
+    if url.len() > MAX_URL_CHARS {
         return Err(DropReason::UrlTooLong);
     }
     if url.bytes().any(|byte| byte == b'#') {
         return Err(DropReason::UrlInvalid);
     }
-    if url.starts_with("ws:") || url.starts_with("wss:") {
-        return Ok(url.into());
+    let rest = url.strip_prefix("ws").or_else(|| url.strip_prefix("http"));
+    let rest = rest.unwrap_or_default();
+    let is_encrypted = rest.starts_with("s:");
+    if !is_encrypted && !rest.starts_with(':') {
+        return Err(DropReason::UrlScheme);
     }
-    match url.strip_prefix("http") {
-        Some(rest) if rest.starts_with(':') || rest.starts_with("s:") => Ok(["ws", rest].concat().into()),
-        _ => Err(DropReason::UrlScheme),
+    let slashes = if is_encrypted { "s://" } else { "://" };
+    let behind = rest.get(slashes.len()..).unwrap_or_default();
+    let length = behind.bytes().take_while(|byte| !b"/?".contains(byte)).count();
+    let authority = behind.get(..length).unwrap_or_default();
+    // A parsed URL has no "@" in its host.
+    let at = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
+    if secure && !is_encrypted && !is_loopback(authority.get(at..).unwrap_or_default()) {
+        return Err(DropReason::UrlInsecure);
     }
+    let url = ["ws", slashes, behind.get(at..).unwrap_or_default()].concat();
+    Ok((url.into(), at > 0))
 }
 
 fn flag(value: Scalar<'_>) -> Option<bool> {

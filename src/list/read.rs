@@ -386,7 +386,7 @@ fn priority(value: Scalar<'_>) -> u16 {
 }
 
 /// Leaves out every entry whose id an earlier one has, and gives the positions of the others by their keys.
-fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) -> Box<[u32]> {
+fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) -> Vec<u32> {
     let key = |position: u32| servers.get(position as usize).map(|server| server.key);
     let mut repeated = vec![false; servers.len()];
     let mut before = None;

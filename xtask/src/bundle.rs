@@ -116,7 +116,12 @@ fn bindgen(compiled: &Path, folder: &Path) -> Result<()> {
 fn optimise(from: &Path, to: &Path) -> Result<()> {
     let mut command = project::npm_tool("binaryen/bin/wasm-opt");
     // Names are for the listing of sizes: what ships goes without.
-    command.args(["-Oz", "-g"]);
+    command.arg("-g");
+    // Only the very end of the stack is there, which comes first in memory.
+    command.arg("--low-memory-unused");
+    // Measured after brotli, these two make it smaller by half a per cent, the second run and the order each as much again.
+    command.args(["--flatten", "--rereloop"]);
+    command.args(["--generate-global-effects", "-Oz", "-Oz", "--reorder-functions"]);
     process::run(command.arg(from).arg("-o").arg(to))
 }
 

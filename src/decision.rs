@@ -116,8 +116,7 @@ struct Tally {
 impl Assessment {
     /// Draws a server by its probability; `None` if nothing is eligible.
     pub fn draw(&self, random: &mut Random) -> Option<usize> {
-        let probabilities = || self.candidates.iter().map(|candidate| candidate.probability);
-        draw(random, probabilities().sum(), &mut probabilities().enumerate())
+        draw(random, self.candidates.iter().map(|candidate| candidate.probability))
     }
 
     fn eligible<'a>(
@@ -133,8 +132,17 @@ impl Assessment {
     }
 }
 
-/// Draws a position in proportion to its weight, of weights that add up to `total`; `None` if none is above zero.
-pub(crate) fn draw(random: &mut Random, total: f64, weights: &mut dyn Iterator<Item = (usize, f64)>) -> Option<usize> {
+/// Draws a position in proportion to its weight; `None` if no weight is above zero.
+pub fn draw(random: &mut Random, weights: impl Iterator<Item = f64> + Clone) -> Option<usize> {
+    draw_position(random, weights.clone().sum(), &mut weights.enumerate())
+}
+
+/// The same of positions with their weights, which add up to `total`: one and the same code for all.
+pub(crate) fn draw_position(
+    random: &mut Random,
+    total: f64,
+    weights: &mut dyn Iterator<Item = (usize, f64)>,
+) -> Option<usize> {
     let mut left = random.between(0.0, total);
     let mut chosen = None;
     for (position, weight) in weights {

@@ -6,7 +6,7 @@
 
 use crate::affinity::Affinity;
 use crate::client::MoveReason;
-use crate::decision::{Assessment, draw};
+use crate::decision::{Assessment, draw_position};
 use crate::list::{Server, ServerKey, ServerList};
 use crate::random::Random;
 use crate::selector::Selector;
@@ -253,7 +253,7 @@ impl Occasion<'_> {
                 let meeting = affinity.choose(self.list, self.assessment)?;
                 self.targets(weight).find(|&(position, ..)| position == meeting)?.0
             }
-            None => draw(
+            None => draw_position(
                 random,
                 total,
                 &mut self.targets(weight).map(|(position, _, weight)| (position, weight)),

@@ -351,8 +351,8 @@ impl Selector {
     pub fn guess(&self, random: &mut Random) -> Option<Decision> {
         let servers = self.in_force.as_ref()?.list.servers();
         let total: f64 = servers.iter().map(|server| server.capacity).sum();
-        let mut weights = servers.iter().map(|server| server.capacity).enumerate();
-        let server = draw(random, total, &mut weights)?;
+        let weights = servers.iter().map(|server| server.capacity);
+        let server = draw(random, weights)?;
         let chosen = servers.get(server)?;
         Some(Decision {
             server,

@@ -3,7 +3,7 @@
 /** Told apart also by those who see colours otherwise (Okabe and Ito). */
 const COLOURS = { evenkeel: "#d55e00", "reconnecting-websocket": "#0072b2", partysocket: "#009e73" };
 
-const WIDTH = 960;
+const WIDTH = 1_100;
 const TITLE = 34;
 const MARGIN = 16;
 

@@ -54,7 +54,8 @@ export class Stage {
     this.#site = await startFleets({ "/built": this.#folder, "/site": file("site") });
     this.#services = await Promise.all(HOSTS.map((host) => startFleets({}, host)));
     // Firefox would round times to milliseconds.
-    this.page = await launch(this.browser, { preferences: { "privacy.reduceTimerPrecision": false } });
+    const preferences = { "privacy.reduceTimerPrecision": false };
+    this.page = await launch(this.browser, { preferences, unobserved: true });
     await this.fresh();
   }
 

@@ -52,9 +52,10 @@ const SOON_THROTTLED = "--enable-features=IntensiveWakeUpThrottling:grace_period
 /**
  * Starts a browser, headless, with one empty page: in a network of its own, if a `namespace` is given; and `throttling`
  * the timers of hidden pages as it does for its users, if that is said, or "soon", where that takes minutes else.
- * `preferences` are Firefox's.
+ * `preferences` are Firefox's. Chromium `unobserved` tells its driver nothing of messages, each of which takes several times as long
+ * otherwise; without that, what needs WebDriver BiDi is not to be had.
  */
-export async function launch(browser, { namespace, throttling = false, preferences = {} } = {}) {
+export async function launch(browser, { namespace, throttling = false, preferences = {}, unobserved = false } = {}) {
   const engine = ENGINES[browser];
   const settings = JSON.parse(await readFile(new URL("../../xtask/browsers.json", import.meta.url), "utf8"))[browser];
   if (engine.options) settings[engine.options].binary = required(engine.program);
@@ -68,7 +69,7 @@ export async function launch(browser, { namespace, throttling = false, preferenc
     }
     settings["goog:loggingPrefs"] = { [logging.Type.BROWSER]: "SEVERE" };
   }
-  const bidi = browser !== "webkit" && { webSocketUrl: true };
+  const bidi = browser !== "webkit" && !(unobserved && browser === "chromium") && { webSocketUrl: true };
   const capabilities = new Capabilities({ browserName: engine.name, ...bidi, ...settings });
   const builder = new Builder().withCapabilities(capabilities);
   const program = required(engine.driver);

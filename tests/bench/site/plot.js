@@ -6,9 +6,9 @@ export function draw(panels, colours) {
   const charts = panels.map(({ title, rows }) =>
     Plot.plot({
       title,
-      width: 960,
+      width: 1100,
       height: 40 + 30 * new Set(rows.map(({ figure }) => figure)).size,
-      marginLeft: 460,
+      marginLeft: 600,
       marginRight: 20,
       x: { type: "log", grid: true, label: null, tickFormat: (ratio) => `${ratio}` },
       y: { label: null, domain: [...new Set(rows.map(({ figure }) => figure))] },

@@ -162,7 +162,10 @@ export class Platform {
       [document, { ...listening(page), visibilityState: "visible" }],
       [performance, { now: () => this.now }],
       [Date, { now: () => EPOCH + Math.floor(this.now) }],
-      [crypto, { getRandomValues: (numbers) => numbers.fill(this.#random[1]).fill(this.#random[0], 0, 1) }],
+      [
+        crypto,
+        { getRandomValues: (numbers) => numbers.fill((BigInt(this.#random[0]) << 32n) | BigInt(this.#random[1])) },
+      ],
       [
         globalThis,
         {

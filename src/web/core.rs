@@ -455,19 +455,19 @@ impl Core {
     /// A semicolon parts the kinds, a comma the names.
     pub fn words() -> String {
         let mut words = String::new();
-        let kinds: [&dyn Fn(usize) -> Option<&'static str>; 5] = [
-            &|at| Exclusion::ALL.get(at).map(|excluded| excluded.name()),
-            &|at| Reason::ALL.get(at).map(|reason| reason.name()),
-            &|at| RetryCause::ALL.get(at).map(|cause| cause.name()),
-            &|at| DropReason::ALL.get(at).map(|why| why.code()),
-            &|at| MoveReason::ALL.get(at).map(|reason| reason.name()),
+        let kinds: [&[&str]; 5] = [
+            &Exclusion::ALL.map(Exclusion::name),
+            &Reason::ALL.map(Reason::name),
+            &RetryCause::ALL.map(RetryCause::name),
+            &DropReason::ALL.map(DropReason::code),
+            &MoveReason::ALL.map(MoveReason::name),
         ];
         for names in kinds {
-            (0..).map_while(names).for_each(|name| {
+            for name in names {
                 words.push_str(name);
-                words.push(',');
-            });
-            words.push(';');
+                words.push_str(",");
+            }
+            words.push_str(";");
         }
         words
     }

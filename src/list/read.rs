@@ -208,22 +208,17 @@ pub fn read<'a>(
         match read_entry(entry, index, envelope.secure) {
             Ok((server, stripped)) => {
                 servers.push(server);
-                dropped.extend(stripped.then_some(Dropped {
-                    index,
-                    why: DropReason::UrlCredentials,
-                }));
+                if stripped {
+                    report(&mut dropped, index, DropReason::UrlCredentials);
+                }
             }
-            Err(why) => dropped.push(Dropped { index, why }),
+            Err(why) => report(&mut dropped, index, why),
         }
     }
     let by_key = drop_duplicates(&mut servers, &mut dropped);
-    let why = DropReason::OverLimit;
-    dropped.extend(
-        (MAX_SERVERS..length)
-            .take(MAX_REPORTED)
-            .map(|index| Dropped { index, why }),
-    );
-    dropped.truncate(MAX_REPORTED);
+    for index in (MAX_SERVERS..length).take(MAX_REPORTED) {
+        report(&mut dropped, index, DropReason::OverLimit);
+    }
     if servers.is_empty() {
         return Err(ListError::Empty(dropped));
     }
@@ -253,6 +248,12 @@ pub fn read<'a>(
             .map(|heartbeat| heartbeat.max(MIN_HEARTBEAT)),
     };
     Ok((list, dropped))
+}
+
+fn report(dropped: &mut Vec<Dropped>, index: u32, why: DropReason) {
+    if dropped.len() < MAX_REPORTED {
+        dropped.push(Dropped { index, why });
+    }
 }
 
 /// The key of a server with this id.
@@ -404,8 +405,7 @@ fn drop_duplicates(servers: &mut Vec<Server>, dropped: &mut Vec<Dropped>) -> Vec
     servers.retain(|server| {
         let repeated = repeated.next() == Some(true);
         if repeated {
-            let (index, why) = (server.entry, DropReason::DuplicateId);
-            dropped.push(Dropped { index, why });
+            report(dropped, server.entry, DropReason::DuplicateId);
         }
         !repeated
     });

@@ -16,7 +16,6 @@ mod liveness;
 mod singles;
 mod standing;
 
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -166,7 +165,7 @@ pub struct Client {
     decided_by: u32,
     told: State,
     singles: Vec<Single>,
-    outbox: VecDeque<Command>,
+    outbox: Vec<Command>,
 }
 
 impl Client {
@@ -210,7 +209,7 @@ impl Client {
             decided_by: 0,
             told: State::Idle,
             singles: Vec::new(),
-            outbox: VecDeque::new(),
+            outbox: Vec::new(),
         }
     }
 
@@ -478,7 +477,7 @@ impl Client {
             // Of two, the first to open counts.
             if let Some(second) = self.second.take() {
                 let loser = if first.id == attempt { second } else { first };
-                self.outbox.push_back(Command::Abandon { attempt: loser.id });
+                self.outbox.push(Command::Abandon { attempt: loser.id });
             }
             self.phase = Phase::Connecting {
                 first: opening,
@@ -486,7 +485,7 @@ impl Client {
             };
         }
         if self.config.prepares {
-            self.outbox.push_back(Command::Prepare { attempt });
+            self.outbox.push(Command::Prepare { attempt });
         } else {
             self.stands(now, attempt);
         }
@@ -502,7 +501,7 @@ impl Client {
     pub fn handle_unprepared(&mut self, now: Instant, attempt: AttemptId) {
         self.notice(now);
         if self.attempt_mut(attempt).is_some_and(|it| it.stage == Stage::Preparing) {
-            self.outbox.push_back(Command::Abandon { attempt });
+            self.outbox.push(Command::Abandon { attempt });
             self.attempt_failed(now, attempt, RetryCause::Server(Cause::Refused), true);
         }
     }
@@ -561,11 +560,11 @@ impl Client {
         let attempt = match self.phase {
             Phase::Closing { .. } | Phase::Closed => return,
             Phase::Open(Link { attempt, .. }) | Phase::Switching(Link { attempt, .. }) => {
-                self.outbox.push_back(Command::Close { attempt });
+                self.outbox.push(Command::Close { attempt });
                 Some(attempt)
             }
             Phase::Connecting { first, .. } => {
-                self.outbox.push_back(Command::Abandon { attempt: first.id });
+                self.outbox.push(Command::Abandon { attempt: first.id });
                 None
             }
             _ => None,
@@ -597,7 +596,7 @@ impl Client {
         };
         self.abandon_others();
         if let Some((attempt, told_of)) = over {
-            self.outbox.push_back(Command::Abandon { attempt });
+            self.outbox.push(Command::Abandon { attempt });
             if told_of {
                 self.lost(attempt);
             }
@@ -710,7 +709,7 @@ impl Client {
                 self.told = state;
                 return Some(Command::State(state));
             }
-            match self.outbox.pop_front() {
+            match (!self.outbox.is_empty()).then(|| self.outbox.remove(0)) {
                 // Whoever was told of the state may have ended the connection before hearing that it stands.
                 Some(Command::Opened { attempt } | Command::Migrated { attempt, .. })
                     if self.link().is_none_or(|link| link.attempt != attempt) => {}
@@ -770,7 +769,7 @@ impl Client {
     /// Takes the one step that is due. False if none is.
     fn advance(&mut self, now: Instant, assessment: &mut Assessment) -> bool {
         if let Some((request, seed)) = self.seeds.overdue(now) {
-            self.outbox.push_back(Command::CancelFetch { request });
+            self.outbox.push(Command::CancelFetch { request });
             self.seed_failed(now, seed, SeedFailure::Timeout, None);
             return true;
         }
@@ -810,11 +809,11 @@ impl Client {
             Phase::Open(link) => return self.stand(now, link, assessment),
             Phase::Switching(link) => {
                 self.phase = Phase::Open(link);
-                self.outbox.push_back(Command::Opened { attempt: link.attempt });
+                self.outbox.push(Command::Opened { attempt: link.attempt });
             }
             Phase::Closing { attempt, deadline } if now >= deadline => {
                 if let Some(attempt) = attempt {
-                    self.outbox.push_back(Command::Abandon { attempt });
+                    self.outbox.push(Command::Abandon { attempt });
                 }
                 self.end(attempt);
             }
@@ -835,14 +834,14 @@ impl Client {
     fn fetch(&mut self, now: Instant) -> bool {
         let asked = self.seeds.ask(now, self.config.seed_timeout);
         if let Some((request, seed)) = asked {
-            self.outbox.push_back(Command::Fetch { request, seed });
+            self.outbox.push(Command::Fetch { request, seed });
         }
         asked.is_some()
     }
 
     fn cancel_fetches(&mut self) {
         while let Some(request) = self.seeds.abandon() {
-            self.outbox.push_back(Command::CancelFetch { request });
+            self.outbox.push(Command::CancelFetch { request });
         }
     }
 
@@ -861,7 +860,7 @@ impl Client {
             if let Some((list, received, fallback)) = spare.or_else(fallback) {
                 self.selector.resort_to(list, received, fallback, now);
                 self.lists = self.lists.wrapping_add(1);
-                self.outbox.push_back(Command::Resort { fallback });
+                self.outbox.push(Command::Resort { fallback });
             }
         }
         match self.phase {
@@ -906,7 +905,7 @@ impl Client {
             Some(timeout) => (Stage::Credentials, now + timeout),
             None => (Stage::Dialing, self.dial_deadline(now, server)),
         };
-        self.outbox.push_back(Command::Connect {
+        self.outbox.push(Command::Connect {
             attempt: id,
             decision,
             beside: beside.is_some(),
@@ -966,7 +965,7 @@ impl Client {
 
     /// An attempt has taken too long.
     fn give_up(&mut self, now: Instant, attempt: Attempt) {
-        self.outbox.push_back(Command::Abandon { attempt: attempt.id });
+        self.outbox.push(Command::Abandon { attempt: attempt.id });
         let why = match attempt.stage {
             Stage::Credentials => RetryCause::Credentials,
             // Begun so soon after a sleep, it hangs because of it.
@@ -1029,7 +1028,7 @@ impl Client {
             Phase::Connecting { first, .. } if first.id == attempt && first.stage == Stage::Preparing => {
                 self.opened_before = true;
                 self.take_up(now, Link::new(first, now));
-                self.outbox.push_back(Command::Opened { attempt });
+                self.outbox.push(Command::Opened { attempt });
             }
             Phase::Open(link) => {
                 if let Some(second) = self
@@ -1044,7 +1043,7 @@ impl Client {
     }
 
     fn lost(&mut self, attempt: AttemptId) {
-        self.outbox.push_back(Command::Lost {
+        self.outbox.push(Command::Lost {
             attempt: Some(attempt),
             is_final: false,
             moved: None,
@@ -1053,7 +1052,7 @@ impl Client {
 
     fn retry(&mut self, delay: Duration, cause: RetryCause) {
         let attempt = self.failures();
-        self.outbox.push_back(Command::Retry(Retry { delay, cause, attempt }));
+        self.outbox.push(Command::Retry(Retry { delay, cause, attempt }));
     }
 
     /// Leaves whatever stands or is under way beside the connection or the first attempt.
@@ -1062,7 +1061,7 @@ impl Client {
         let second = self.second.take().map(|second| second.id);
         let old = self.old.take().map(|old| old.link.attempt);
         for attempt in second.into_iter().chain(old) {
-            self.outbox.push_back(Command::Abandon { attempt });
+            self.outbox.push(Command::Abandon { attempt });
         }
     }
 
@@ -1070,7 +1069,7 @@ impl Client {
         self.abandon_others();
         self.cancel_fetches();
         self.phase = Phase::Closed;
-        self.outbox.push_back(Command::Lost {
+        self.outbox.push(Command::Lost {
             attempt,
             is_final: true,
             moved: None,

@@ -153,7 +153,7 @@ impl Client {
     }
 
     fn single_over(&mut self, attempt: AttemptId) {
-        self.outbox.push_back(Command::Lost {
+        self.outbox.push(Command::Lost {
             attempt: Some(attempt),
             is_final: true,
             moved: None,
@@ -196,7 +196,7 @@ impl Client {
         }
         self.singles.retain(|other| other.id != single.id);
         if single.stage != Stage::Wanted {
-            self.outbox.push_back(Command::Abandon { attempt: single.id });
+            self.outbox.push(Command::Abandon { attempt: single.id });
         }
         // Begun so soon after a sleep, it hangs because of it.
         if let Stage::Dialing(server) = single.stage
@@ -237,7 +237,7 @@ impl Client {
         self.decided_by = self.lists;
         let credential_timeout = self.config.credential_timeout.unwrap_or(self.config.connect_timeout);
         self.enter(single.id, Stage::Credentials(server), now + credential_timeout);
-        self.outbox.push_back(Command::Connect {
+        self.outbox.push(Command::Connect {
             attempt: single.id,
             decision,
             beside: true,

@@ -113,13 +113,13 @@ impl Client {
         }
         match self.life.look(now, &self.config) {
             Verdict::Lives if self.life.beat(now, &self.config) => {
-                self.outbox.push_back(Command::Beat { attempt: link.attempt });
+                self.outbox.push(Command::Beat { attempt: link.attempt });
                 return true;
             }
             Verdict::Lives => {}
             Verdict::AskAgain => return true,
             Verdict::Dead => {
-                self.outbox.push_back(Command::Abandon { attempt: link.attempt });
+                self.outbox.push(Command::Abandon { attempt: link.attempt });
                 self.link_lost(now, link, ABNORMAL, true);
                 return true;
             }
@@ -240,14 +240,14 @@ impl Client {
         let attempt = old.link.attempt;
         if old.retiring {
             self.old = None;
-            self.outbox.push_back(Command::Abandon { attempt });
+            self.outbox.push(Command::Abandon { attempt });
         } else {
             self.old = Some(Old {
                 deadline: now + self.config.close_timeout,
                 retiring: true,
                 ..old
             });
-            self.outbox.push_back(Command::Retire { attempt });
+            self.outbox.push(Command::Retire { attempt });
         }
     }
 
@@ -268,14 +268,14 @@ impl Client {
     fn announce(&mut self, now: Instant, from: Option<AttemptId>, link: Link, reason: MoveReason) {
         self.take_up(now, link);
         match from {
-            Some(from) if self.config.prepares => self.outbox.push_back(Command::Migrated {
+            Some(from) if self.config.prepares => self.outbox.push(Command::Migrated {
                 from,
                 attempt: link.attempt,
                 reason,
             }),
             attempt => {
                 self.phase = Phase::Switching(link);
-                self.outbox.push_back(Command::Lost {
+                self.outbox.push(Command::Lost {
                     attempt,
                     is_final: false,
                     moved: Some(reason),

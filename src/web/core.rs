@@ -267,7 +267,7 @@ impl Core {
                 beside,
             } => {
                 let mut numbers = vec![3.0, attempt.0.into(), flag(beside)];
-                numbers.extend(numbers_of(&decision));
+                numbers.extend_from_slice(&numbers_of(&decision));
                 return Some(numbers);
             }
             Command::Opened { attempt } => (4, [attempt.0.into(), 0.0, 0.0]),
@@ -349,7 +349,7 @@ impl Core {
         let mut numbers = Vec::with_capacity(11 * list.servers().len());
         for (server, candidate) in list.servers().iter().zip(&assessment.candidates) {
             let record = selector.memory.record(server.key);
-            numbers.extend([
+            numbers.extend_from_slice(&[
                 server.entry.into(),
                 server.users,
                 server.capacity,
@@ -381,15 +381,13 @@ impl Core {
     /// Of the list in force servers, ttl and age in seconds; then, for each entry of the last document that was left out,
     /// its position and the reason.
     pub fn summary(&self) -> Vec<f64> {
-        let mut numbers = match self.list() {
-            Some(list) => {
-                let age = list.age.map_or(f64::NAN, Duration::as_secs);
-                vec![list.servers().len() as f64, list.ttl.as_secs(), age]
-            }
-            None => vec![f64::NAN; 3],
-        };
+        let list = self.list().map_or([f64::NAN; 3], |list| {
+            let age = list.age.map_or(f64::NAN, Duration::as_secs);
+            [list.servers().len() as f64, list.ttl.as_secs(), age]
+        });
+        let mut numbers = Vec::from(list);
         for dropped in &self.dropped {
-            numbers.extend([dropped.index.into(), position(&DropReason::ALL, &dropped.why)]);
+            numbers.extend_from_slice(&[dropped.index.into(), position(&DropReason::ALL, &dropped.why)]);
         }
         numbers
     }
@@ -416,7 +414,7 @@ impl Core {
                 .map_or(-1.0, |(reason, _)| position(&MoveReason::ALL, &reason)),
         ];
         if let Some(in_force) = client.selector().in_force() {
-            numbers.extend([
+            numbers.extend_from_slice(&[
                 in_force.age(now).as_millis(),
                 now.since(in_force.received).as_millis(),
                 in_force.list.ttl.as_millis(),

@@ -170,7 +170,10 @@ export class View {
     }
     kept.dropped = this.dropped = this.#dropped();
     if (inForce === undefined) {
-      throw new EvenkeelError("list-empty", kept.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "));
+      throw new EvenkeelError(
+        "list-empty",
+        kept.dropped.map(({ index, code }) => `entry ${index}: ${code}`).join(", "),
+      );
     }
     if (inForce) return this.#use(kept);
     if (from < 0) this.#spare[from] = kept;

@@ -1,6 +1,7 @@
 // What the face does by itself, against a driver moved by hand; everything else is tested with the real one in browsers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EvenkeelError } from "../../dist/errors.js";
 import { Socket } from "../../dist/socket.js";
 import { OPEN, reports, rig, running, SERVER, settled, stub, throwing } from "./rig.mjs";
 
@@ -167,7 +168,7 @@ test("a list that the driver cannot use is told by its code", async () => {
   const core = {
     Driver: class {
       constructor() {
-        throw "list-empty";
+        throw new EvenkeelError("list-empty");
       }
     },
   };

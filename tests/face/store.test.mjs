@@ -143,11 +143,11 @@ test("the last failure is told with its remedy, until a connection stands", asyn
 });
 
 test("a socket that cannot work says why", async () => {
-  const { socket } = rig({ load: () => Promise.reject("wasm-failed") });
+  const { socket } = rig({ load: () => Promise.reject(new EvenkeelError("wasm-unavailable")) });
   const store = observe(socket);
   await settled();
   const { state, readyState, error, lastClose } = store.getSnapshot();
-  assert.deepEqual([state, readyState, error.code, lastClose.code], ["closed", 3, "wasm-failed", 1006]);
+  assert.deepEqual([state, readyState, error.code, lastClose.code], ["closed", 3, "wasm-unavailable", 1006]);
 });
 
 test("the list is looked at when it is read, once for each snapshot, and again after a list event", async (t) => {

@@ -10,11 +10,11 @@ const LIST = { servers: [{ url: "ws://a.example" }] };
 const updates = ({ calls }) => calls.filter(([name]) => name === "update").map(([, ...given]) => given);
 
 /** A socket whose driver throws this when it is given a list. */
-function refusing(thrown, options) {
+function refusing(code, options) {
   const made = rig(options);
   const { Driver } = made.core;
   made.core.Driver = class extends Driver {
-    update = throwing(thrown);
+    update = throwing(new EvenkeelError(code));
   };
   return made;
 }

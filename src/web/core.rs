@@ -463,9 +463,9 @@ impl Core {
         for names in kinds {
             for name in names {
                 words.push_str(name);
-                words.push_str(",");
+                words.push(',');
             }
-            words.push_str(";");
+            words.push(';');
         }
         words
     }

@@ -294,7 +294,7 @@ struct Outcome {
 /// Runs one suite, keeps its output in target/suites, and prints one line about it.
 fn run_one(name: Name, chaos: &Chaos) -> Result<Outcome> {
     let title = title(name);
-    print!("{title:<12}");
+    print!("{title:<14}");
     std::io::stdout().flush()?;
     let start = Instant::now();
     let log = project::scratch("suites")?.join(format!("{title}.log"));

@@ -26,12 +26,18 @@ async function sizes() {
   return sizes;
 }
 
-/** They stand in the bundle in the order in which the bundler names them. */
+/**
+ * They stand in the bundle in the order in which the bundler names them: behind what helpers it needs, and before the
+ * exports.
+ */
 async function parts(file) {
   const { outputFiles, metafile } = await bundled(ENTRIES["evenkeel/slim"].script);
   await writeFile(file, outputFiles[0].contents);
-  let end = 0;
-  return Object.entries(Object.values(metafile.outputs)[0].inputs).map(([name, { bytesInOutput }]) => {
+  const inputs = Object.entries(Object.values(metafile.outputs)[0].inputs);
+  const [exported] = outputFiles[0].text.match(/export\{[^}]*\};?\s*$/);
+  let end = outputFiles[0].contents.length - exported.length;
+  for (const [, { bytesInOutput }] of inputs) end -= bytesInOutput;
+  return inputs.map(([name, { bytesInOutput }]) => {
     const start = end;
     end += bytesInOutput;
     return { name: basename(name), range: { start, end } };

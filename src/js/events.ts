@@ -128,10 +128,11 @@ export const makeEvent = (type: string, fields?: object): Platform.Event => Obje
  * A `MessageEvent`. What it says is put onto it: to read it out of the constructor's second argument takes engines longer
  * than all the rest, as Chromium parses the origin each time.
  */
-export function makeMessageEvent(data: unknown, origin: string): Platform.MessageEvent {
+export function makeMessageEvent(data: unknown, origin: string | undefined): Platform.MessageEvent {
   const event = new MessageEvent("message");
   Object.defineProperty(event, "data", { value: data });
-  return Object.defineProperty(event, "origin", { value: origin });
+  // Other sockets than the platform's may not know it.
+  return Object.defineProperty(event, "origin", { value: origin ?? "" });
 }
 
 /** A `CloseEvent`, or where the platform has none (Node before 23) an event that looks like one. */

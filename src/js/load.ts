@@ -29,7 +29,7 @@ export function load(wasm: () => unknown): Promise<Parts> {
 async function instantiate(wasm: unknown): Promise<WebAssembly.Instance> {
   const imports = { "./wasm_bg.js": glue as unknown as WebAssembly.ModuleImports };
   const source = typeof wasm === "string" || wasm instanceof URL ? await fetch(wasm) : wasm;
-  if (!(source instanceof Response)) {
+  if (typeof Response !== "function" || !(source instanceof Response)) {
     const made: unknown = await WebAssembly.instantiate(source as BufferSource, imports);
     // Of a compiled module there is only the instance.
     return (made as { instance?: WebAssembly.Instance }).instance ?? (made as WebAssembly.Instance);

@@ -286,7 +286,8 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
 
   /** Starts what `autoConnect: false` held back; otherwise does nothing. */
   connect(): void {
-    if (this.#state !== IDLE) return;
+    // The driver, too, is idle for a moment.
+    if (this.#early !== IDLE) return;
     this.#early = CONNECTING;
     const [seed] = this.#settings.seeds;
     if (seed) {

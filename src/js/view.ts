@@ -41,19 +41,19 @@ export interface Arrival {
 }
 
 /**
- * A document written out value by value, as `src/web/wire.rs` reads it: numbers, and one text of all strings. Throws what
- * getters of the application throw.
+ * A document written out value by value, as `src/web/wire.rs` reads it: numbers, and one text of all strings; and the ids as
+ * they were read. Throws what getters of the application throw.
  */
 function flatten(
   list: object,
-  entries: unknown[],
+  few: unknown[],
   base: string | undefined,
   { allows, rank }: Opinions,
-): [Float64Array, string] {
-  const few = entries.slice(0, MOST_ENTRIES);
+): [Float64Array, string, unknown[]] {
   const numbers = new Float64Array(HEADER + VALUES * few.length);
   let at = 0;
   const texts: string[] = [];
+  const ids: unknown[] = [];
   const put = (value: unknown): void => {
     if (typeof value === "string") {
       texts.push(value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value);
@@ -87,6 +87,7 @@ function flatten(
       numbers[at++] = known ? -1 : -6;
     }
     put(id);
+    ids.push(id);
     put(available);
     put(users);
     put(priority);
@@ -98,7 +99,7 @@ function flatten(
     const ranked = rank && known ? rank(entry as ServerEntry) : undefined;
     put(ranked === null ? false : rank && typeof ranked !== "number" ? "" : ranked);
   }
-  return [numbers, texts.join("\0")];
+  return [numbers, texts.join("\0"), ids];
 }
 
 type Six = [number, number, number, number, number, number];
@@ -107,6 +108,8 @@ type Six = [number, number, number, number, number, number];
 interface Kept {
   /** The entries as they were written: what the core does not know is the application's. */
   entries: object[];
+  /** What each had as its id when it was read: the application may change its entries. */
+  ids: unknown[];
   version: unknown;
   dropped: DroppedEntry[];
 }
@@ -123,7 +126,7 @@ export class View {
   readonly causes: string[];
   readonly #drops: string[];
   readonly moves: string[];
-  #inForce: Kept = { entries: [], version: undefined, dropped: [] };
+  #inForce: Kept = { entries: [], ids: [], version: undefined, dropped: [] };
   /** What was left out of the last document, usable or not. */
   dropped: DroppedEntry[] = [];
   /** Documents that may be resorted to, by where they come from. */
@@ -152,17 +155,19 @@ export class View {
    * or that it is kept for later. Throws an `EvenkeelError` if it cannot be used.
    */
   take(now: number, from: number, { document, base, age, maxAge }: Arrival, received = NaN): Taken | undefined {
-    const kept: Kept = { entries: [], version: undefined, dropped: [] };
+    const kept: Kept = { entries: [], ids: [], version: undefined, dropped: [] };
     let inForce: boolean | undefined;
     try {
       const list = (document ?? {}) as { servers?: unknown; version?: unknown };
       const entries = Array.isArray(document) ? document : list.servers;
       if (!Array.isArray(entries)) throw new EvenkeelError("list-invalid");
-      kept.entries = entries;
+      // In an array of our own: the application may go on with its.
+      kept.entries = entries.slice(0, MOST_ENTRIES);
       kept.version = list.version;
       // Fallbacks have an address and nothing else that an opinion could go by.
       const opinions = from === FALLBACK ? { ...this.#opinions, rank: undefined } : this.#opinions;
-      const [numbers, text] = flatten(list, entries, base || undefined, opinions);
+      const [numbers, text, ids] = flatten(list, kept.entries, base || undefined, opinions);
+      kept.ids = ids;
       inForce = this.#core.take(now, from, entries.length, numbers, text, age ?? NaN, maxAge ?? NaN, received);
     } catch (thrown) {
       // A trap of the core's, or what getters of the application's threw.
@@ -234,7 +239,7 @@ export class View {
   #id(entry: number, position: number): string {
     const known = this.#ids[position];
     if (known !== undefined) return known;
-    const written = (this.#inForce.entries[entry] as { id?: unknown } | undefined)?.id;
+    const written = this.#inForce.ids[entry];
     const id = typeof written === "string" && PLAIN.test(written) ? written : (this.#core.id(position) as string);
     this.#ids[position] = id;
     return id;

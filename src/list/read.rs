@@ -110,16 +110,6 @@ pub enum ListError {
     Empty(Vec<Dropped>),
 }
 
-impl ListError {
-    /// The stable code that applications see.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid => "list-invalid",
-            Self::Empty(_) => "list-empty",
-        }
-    }
-}
-
 /// An entry that was left out, or ([`DropReason::UrlCredentials`]) lost something, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dropped {

@@ -555,13 +555,13 @@ fn a_document_of_another_shape_is_invalid_and_one_without_usable_servers_is_empt
         json!([null, 1, "wss://a.example", [], {}]),
         json!({ "servers": [{ "url": "ftp://a.example" }] }),
     ] {
-        assert_eq!(read(&document).unwrap_err().code(), "list-empty", "{document}");
+        let error = read(&document).unwrap_err();
+        assert!(matches!(error, ListError::Empty(_)), "{document}: {error:?}");
     }
     let Err(ListError::Empty(dropped)) = read(&json!([null, { "url": "ftp://a.example" }])) else {
         panic!("it has no usable server")
     };
     assert_eq!(reported(&dropped), [(0, "not-an-object"), (1, "url-scheme")]);
-    assert_eq!(ListError::Invalid.code(), "list-invalid");
 }
 
 #[test]

@@ -63,7 +63,7 @@ export function rig({ source = "ws://a.example/ws", names, load, ...options } = 
   /** An attempt at a server, whose connection stands or not. */
   rig.dial = (server = SERVER, { beside = false, readyState = 0 } = {}) => {
     const wire = rig.face.dial(server.url, undefined, server, beside);
-    wire.deliver = (data) => rig.face.message({ data, origin: "ws://a.example", target: wire });
+    wire.deliver = (data, origin = "ws://a.example") => rig.face.message({ data, origin, target: wire });
     return Object.assign(wire, { readyState });
   };
   rig.open = (server = SERVER) => {

@@ -195,6 +195,24 @@ test("a listener of the first list finds its servers, and may close", async () =
   assert.deepEqual([made.calls, made.heard], [[["close", undefined, ""]], ["closing"]]);
 });
 
+test("a listener of the first list that calls connect() starts nothing anew", async () => {
+  const made = rig();
+  const { Driver } = made.core;
+  let drivers = 0;
+  made.core.Driver = class extends Driver {
+    constructor(...parts) {
+      super(...parts);
+      drivers += 1;
+    }
+    state = () => 0;
+    start = () => made.face.emit("list", { servers: 1 });
+  };
+  made.socket.addEventListener("list", () => made.socket.connect());
+  await settled();
+  await settled();
+  assert.equal(drivers, 1);
+});
+
 test("a bad close() is refused in every state, and changes nothing", async () => {
   const { socket } = await running();
   assert.throws(() => socket.close(1001), { name: "InvalidAccessError" });
@@ -327,6 +345,16 @@ test("overflow throws by default, and drops with an event where asked to", async
   dropping.socket.send("2");
   assert.deepEqual(dropped, ["1", "overflow"]);
   assert.deepEqual(dropping.open().sent, ["2"]);
+});
+
+test("a message of a socket that does not know its origin has an empty one", async () => {
+  const made = await running();
+  let origin;
+  made.socket.onmessage = (event) => {
+    origin = event.origin;
+  };
+  made.open().deliver("1", null);
+  assert.equal(origin, "");
 });
 
 test("messages are new events with data and origin", async () => {

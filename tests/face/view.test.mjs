@@ -143,6 +143,19 @@ test("what came into force is told, with what was left out of it", () => {
   assert.equal(made.view.version, 42);
 });
 
+test("a list that its application goes on changing stays what it was when it was taken", () => {
+  const made = rig({});
+  made.rows = [...row(0, 1), ...row(1, 1)];
+  const list = [{ id: "a" }, { id: "b" }];
+  made.take(list);
+  list.reverse();
+  list[1].id = "c";
+  assert.deepEqual(
+    made.view.probabilities(0).map(({ id }) => id),
+    ["a", "b"],
+  );
+});
+
 test("a list that is ignored or unusable changes nothing of what is in force, but says what was wrong", () => {
   const made = rig({});
   made.rows = row(0, 1);

@@ -39,6 +39,8 @@ for (const [form, wasm] of [
   ["bytes", "bytes"],
   ["a compiled module", "await WebAssembly.compile(bytes)"],
   ["a response", 'new Response(bytes, { headers: { "content-type": "application/wasm" } })'],
+  ["a response of another type", 'new Response(bytes, { headers: { "content-type": "application/octet-stream" } })'],
+  ["a URL", '"data:application/wasm;base64," + bytes.toString("base64")'],
 ]) {
   test(`the slim entry takes the wasm as ${form}`, async () => {
     // In a process of its own: all users of an entry share one instance of the wasm.
@@ -52,6 +54,15 @@ for (const [form, wasm] of [
     assert.equal(output.trim(), "2");
   });
 }
+
+test("a wasm that is not there is told, with the status", async () => {
+  const script = `
+    import { createSelector } from "evenkeel/slim";
+    const wasm = new Response("no such file", { status: 404 });
+    await createSelector({ wasm }).catch(({ code, message }) => console.log(code, message));`;
+  const output = await run(process.execPath, ["--input-type=module", "--eval", script], installed.folder);
+  assert.match(output, /^wasm-unavailable .*404/);
+});
 
 for (const browser of BROWSERS) {
   describe(browser, () => {

@@ -19,7 +19,7 @@ const GROUPS: [&str; 2] = [
 
 /// Builds everything, serves the page and runs until Ctrl-C.
 pub(crate) fn run(port: u16) -> Result<()> {
-    eprintln!("building the package and the fleet: the first time takes a minute or two");
+    eprintln!("building the package and the fleet: the first time takes 3 minutes");
     // Side by side: the package's build has times in which it waits for the network, or for one processor.
     std::thread::scope(|scope| {
         let fleet = scope.spawn(fleet::program);

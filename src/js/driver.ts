@@ -193,7 +193,7 @@ export class Driver {
         hedge,
         failback,
         rebalance,
-        // It delays attempts after failures.
+        // This one delays attempts after failures.
         globalThis.navigator?.userAgent?.includes("Firefox/"),
         // Browsers refuse `ws:` to other machines there.
         globalThis.origin?.startsWith("https:"),

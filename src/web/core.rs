@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use super::wire::Wire;
 use crate::affinity::Affinity;
-use crate::cause::{Cause, SeedFailure};
+use crate::cause::SeedFailure;
 use crate::client::{AttemptId, Client, Command, Config, MoveReason, Retry, RetryCause, State};
 use crate::decision::{Assessment, Exclusion};
 use crate::list::read::{DropReason, Dropped, Envelope, ListError, key_of, read};
@@ -434,7 +434,7 @@ impl Core {
     /// not a server's trouble.
     #[wasm_bindgen(js_name = reportFailure)]
     pub fn report_failure(&mut self, now: f64, server: usize, kind: usize) -> bool {
-        let (Some(key), Some(&cause)) = (self.key(server), Cause::ALL.get(kind)) else {
+        let (Some(key), Some(&RetryCause::Server(cause))) = (self.key(server), RetryCause::ALL.get(kind)) else {
             return false;
         };
         let now = Instant::from_millis(now);

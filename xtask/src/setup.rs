@@ -1,10 +1,10 @@
 //! What a fresh machine lacks: the wasm target, the npm packages, the browsers and their drivers.
 
+use std::fs;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
@@ -58,10 +58,13 @@ pub(crate) fn npm_packages() -> Result<()> {
 
 /// The same for a folder with a lock of its own.
 pub(crate) fn npm_packages_of(folder: &Path) -> Result<()> {
-    let changed = |path: PathBuf| path.metadata().and_then(|it| it.modified()).ok();
-    let installed = changed(folder.join("node_modules").join(".package-lock.json"));
-    let locked = changed(folder.join("package-lock.json")).unwrap_or(SystemTime::UNIX_EPOCH);
-    if installed.is_some_and(|time| time >= locked) {
+    let (lock, installed) = (
+        folder.join("package-lock.json"),
+        folder.join("node_modules/.installed-lock.json"),
+    );
+    let locked = fs::read(&lock).with_context(|| format!("{} cannot be read", lock.display()))?;
+    // Times would mislead: npm renews its own record also where it installs nothing (`--package-lock-only`).
+    if fs::read(&installed).is_ok_and(|installed| installed == locked) {
         return Ok(());
     }
     eprintln!("installing the npm packages of {}", folder.display());
@@ -71,7 +74,8 @@ pub(crate) fn npm_packages_of(folder: &Path) -> Result<()> {
     command
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
         .current_dir(folder);
-    process::run(command.stdout(Stdio::null()))
+    process::run(command.stdout(Stdio::null()))?;
+    fs::write(&installed, locked).with_context(|| format!("{} cannot be written", installed.display()))
 }
 
 /// A browser with its driver, ready to be used.

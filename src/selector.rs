@@ -12,6 +12,10 @@ use crate::time::{Duration, Instant};
 /// After so long a list is used only where there is nothing else.
 const EXPIRES_AFTER: Duration = Duration::from_secs(86_400.0);
 
+/// Lists that were taken within this of each other were taken at the same time, as far as clients can tell: HTTP's `Age`
+/// comes in whole seconds, and answers take their time.
+const SAME_TIME: Duration = Duration::from_secs(1.0);
+
 /// A list is recent for this long, and for twice its ttl.
 const RECENT: Duration = Duration::from_secs(60.0);
 
@@ -138,7 +142,8 @@ impl Selector {
         self.in_force.as_ref()
     }
 
-    /// Takes in a list that was received now. False if it is ignored, because it was taken earlier than the one in force.
+    /// Takes in a list that was received now. False if it is ignored, because it was taken earlier than the one in force by
+    /// more than can be told.
     pub fn update(&mut self, list: Arc<ServerList>, now: Instant) -> bool {
         self.take(
             InForce {
@@ -175,7 +180,7 @@ impl Selector {
 
     fn take(&mut self, mut next: InForce, now: Instant) -> bool {
         if let Some(before) = &self.in_force {
-            if next.taken() < before.taken() {
+            if before.taken().since(next.taken()) > SAME_TIME {
                 return false;
             }
             if before.list.version == next.list.version {

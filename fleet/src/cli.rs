@@ -7,6 +7,7 @@ use clap::Parser;
 use crate::error::Error;
 use crate::fleet::{FleetSpec, ServerSpec};
 use crate::mount::Mount;
+use crate::seed::SeedSpec;
 use crate::service::Options;
 
 const GROUP_KEYS: &str = "id, priority, count, capacity, weight, connect-rate, base and port";
@@ -64,6 +65,14 @@ struct Arguments {
     #[arg(long, value_name = "MS")]
     detection: Option<u32>,
 
+    /// Report to the seed with this list, as http://127.0.0.1:8080/servers, and pass its list on at /servers.
+    #[arg(long, value_name = "URL")]
+    seed: Option<String>,
+
+    /// What servers show the seed that they may report.
+    #[arg(long, value_name = "SECRET", env = "EVENKEEL_SEED_TOKEN", hide_env_values = true)]
+    seed_token: Option<String>,
+
     /// Serve the files of a folder at a path, as "/=www"; repeatable.
     #[arg(long = "serve", value_name = "MOUNT=DIR")]
     mounts: Vec<Mount>,
@@ -93,6 +102,10 @@ pub fn options(line: impl IntoIterator<Item = OsString>) -> Result<Options, clap
             refresh: arguments.refresh,
             ttl: arguments.ttl,
             detection: arguments.detection,
+            seed: arguments.seed.map(|url| SeedSpec {
+                url,
+                token: arguments.seed_token,
+            }),
         },
         mounts: arguments.mounts,
     })

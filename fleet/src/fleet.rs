@@ -12,15 +12,23 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::behaviour::{Behaviour, ListBehaviour, ListMode, Load};
 use crate::error::{Error, ErrorKind};
 use crate::list::{Entry, List, entry};
 use crate::patch::patched;
+use crate::seed::{Seed, SeedSpec, keep_reporting};
 use crate::server::{Server, ServerState};
 
 /// The greatest number of servers in one fleet: each takes a port of the machine.
 pub const MAX_SERVERS: usize = 1000;
+
+/// How long a seed has for its first list.
+const SEED_STARTS: Duration = Duration::from_secs(10);
+
+/// From one request for it to the next.
+const SEED_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a fleet is to be made.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -36,6 +44,8 @@ pub struct FleetSpec {
     pub ttl: Option<u32>,
     /// [`ListBehaviour::detection`].
     pub detection: Option<u32>,
+    /// The seed that its servers report to, and whose list it passes on. Default: none, it makes its list itself.
+    pub seed: Option<SeedSpec>,
 }
 
 /// How one server, or several that are alike, are to be made.
@@ -141,6 +151,8 @@ pub struct Fleet {
     at_first: ListBehaviour,
     behaviour: watch::Sender<ListBehaviour>,
     list: Mutex<Arc<List>>,
+    seed: Option<Arc<Seed>>,
+    reporting: TaskTracker,
     ended: CancellationToken,
 }
 
@@ -175,6 +187,7 @@ impl Fleet {
             ..defaults
         };
         behaviour.check()?;
+        let seed = spec.seed.as_ref().map(Seed::new).transpose()?.map(Arc::new);
         let servers = start_servers(&spec.servers, host).await?;
         let list = make_list(&servers, &behaviour)?;
         let fleet = Arc::new(Self {
@@ -183,8 +196,21 @@ impl Fleet {
             at_first: behaviour.clone(),
             behaviour: watch::Sender::new(behaviour),
             list: Mutex::new(Arc::new(list)),
+            seed,
+            reporting: TaskTracker::new(),
             ended: CancellationToken::new(),
         });
+        if let Some(seed) = &fleet.seed {
+            for index in 0..fleet.servers.len() {
+                let end = fleet.ended.clone();
+                fleet
+                    .reporting
+                    .spawn(keep_reporting(Arc::downgrade(&fleet), seed.clone(), index, end));
+            }
+            let list = first_list(seed).await?;
+            *fleet.list.lock() = Arc::new(list);
+        }
+        fleet.reporting.close();
         tokio::spawn(keep_list(Arc::downgrade(&fleet), fleet.behaviour.subscribe()));
         Ok(fleet)
     }
@@ -283,21 +309,39 @@ impl Fleet {
     async fn stop(&self) {
         self.ended.cancel();
         join_all(self.servers.iter().map(Server::stop)).await;
+        self.reporting.wait().await;
     }
 
     async fn retire(&self, patience: Duration) {
         self.ended.cancel();
         join_all(self.servers.iter().map(|server| server.retire(patience))).await;
+        self.reporting.wait().await;
     }
 
-    fn renew_list(&self) {
+    async fn renew_list(&self) {
+        // While the seed does not answer its list grows old. Entries are numbers and strings, which always have a JSON form.
+        let passed_on = match &self.seed {
+            Some(seed) => Some(seed.list().await),
+            None => None,
+        };
         let mut list = self.list.lock();
         let behaviour = self.list_behaviour();
-        // Entries are numbers and strings, which always have a JSON form.
         if behaviour.mode != ListMode::Stale
-            && let Ok(made) = make_list(&self.servers, &behaviour)
+            && let Ok(made) = passed_on.unwrap_or_else(|| make_list(&self.servers, &behaviour))
         {
             *list = Arc::new(made);
+        }
+    }
+}
+
+/// A seed that has just started waits for its servers.
+async fn first_list(seed: &Seed) -> Result<List, Error> {
+    let start = Instant::now();
+    loop {
+        match seed.list().await {
+            Ok(list) => return Ok(list),
+            Err(error) if start.elapsed() > SEED_STARTS => return Err(error),
+            Err(_) => sleep(SEED_PAUSE).await,
         }
     }
 }
@@ -358,7 +402,7 @@ async fn keep_list(fleet: Weak<Fleet>, mut behaviour: watch::Receiver<ListBehavi
             () = sleep(Duration::from_millis(refresh.into())) => {}
         }
         match fleet.upgrade() {
-            Some(fleet) => fleet.renew_list(),
+            Some(fleet) => fleet.renew_list().await,
             None => return,
         }
     }

@@ -5,6 +5,7 @@
 //! [servers](server::Server). A server is a TCP listener of its own, so that dying, freezing and hanging are what they
 //! are in production: a dead server's port refuses connections, a frozen one's connections stay and say nothing. Between
 //! it and its clients is a line with the faults of a network: latency, and bytes that vanish.
+//! A fleet may report to a real seed, and pass on what that serves ([`seed`]).
 //! [`behaviour`] says what a server and a list endpoint can be told to do; [`list`] makes the list from what is true
 //! and what is to be lied about, as a pure function of time.
 
@@ -19,6 +20,7 @@ mod line;
 pub mod list;
 pub mod mount;
 mod patch;
+pub mod seed;
 pub mod server;
 pub mod service;
 

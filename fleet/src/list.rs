@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
@@ -40,7 +40,7 @@ pub struct Loss {
 }
 
 /// One server in the list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// Stable name.
@@ -50,10 +50,13 @@ pub struct Entry {
     /// May clients connect?
     pub available: bool,
     /// Should those who are connected leave?
+    #[serde(default)]
     pub draining: bool,
     /// Users being served; of an unavailable server the last count for [`LAST_COUNT`], then 0.
+    #[serde(default)]
     pub users: u64,
     /// Priority group, lower is preferred.
+    #[serde(default)]
     pub priority: u8,
     /// Users that fill it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +118,16 @@ struct Document<'a> {
     servers: &'a RawValue,
 }
 
+/// What is needed of a seed's list.
+#[derive(Deserialize)]
+struct Received {
+    version: String,
+    age: f64,
+    ttl: u32,
+    heartbeat: Option<f64>,
+    servers: Box<RawValue>,
+}
+
 impl List {
     /// A list of `entries`, counted at `made`, to be relied on for `ttl` seconds. It promises a message of every
     /// server within each `heartbeat` seconds; `None`: it promises nothing.
@@ -136,6 +149,20 @@ impl List {
             ttl,
             heartbeat,
             made,
+        })
+    }
+
+    /// A seed's list, which was `age` old by its headers when it was received.
+    pub(crate) fn received(body: &[u8], received: Instant, age: Duration) -> Result<Self, serde_json::Error> {
+        let document: Received = serde_json::from_slice(body)?;
+        let age = age + Duration::try_from_secs_f64(document.age).unwrap_or_default();
+        Ok(Self {
+            entries: serde_json::from_str(document.servers.get())?,
+            servers: document.servers,
+            version: document.version,
+            ttl: document.ttl,
+            heartbeat: document.heartbeat,
+            made: received.checked_sub(age).unwrap_or(received),
         })
     }
 

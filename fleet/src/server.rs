@@ -66,6 +66,8 @@ pub(crate) struct Shared {
     burst: watch::Sender<Burst>,
     line: watch::Sender<Line>,
     close: watch::Sender<CloseOrder>,
+    /// That it was told something.
+    told: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -203,6 +205,7 @@ impl Server {
             burst: watch::Sender::default(),
             line: watch::Sender::new(behaviour.line()),
             close: watch::Sender::default(),
+            told: watch::Sender::default(),
             connections: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -258,6 +261,11 @@ impl Server {
         }
     }
 
+    /// Whenever it is told how to behave.
+    pub(crate) fn told(&self) -> watch::Receiver<()> {
+        self.shared.told.subscribe()
+    }
+
     /// What a list made at `now` is made from.
     pub(crate) fn facts(&self, now: Instant) -> Facts {
         let settings = self.shared.settings.lock();
@@ -300,6 +308,7 @@ impl Server {
             settings.load = load;
         }
         self.shared.tell_open(&behaviour);
+        self.shared.told.send_replace(());
         if let Some(listener) = listener {
             *life = live(listener, &self.shared);
         }

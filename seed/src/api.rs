@@ -87,7 +87,8 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(TraceLayer::new_for_http())
+        // What is refused says so to whom it is refused, and is counted.
+        .layer(TraceLayer::new_for_http().on_failure(()))
         .with_state(service)
 }
 

@@ -22,6 +22,9 @@ use crate::report::Report;
 const GZIP: Compression = Compression::new(6);
 /// The same for brotli, which runs once a list.
 const BROTLI: u32 = 5;
+/// Ages that differ by less are one age: while nothing else changes, a list stays the same to the byte. No list says that it
+/// was taken earlier than the one before by more, which clients would ignore from a second on.
+const SAME_AGE: Duration = Duration::from_millis(500);
 
 /// One server's entry.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -129,8 +132,16 @@ pub struct Terms {
     pub ttl: u64,
     /// Seconds within which every server sends a message, if they promise that.
     pub heartbeat: Option<f64>,
-    /// How long the registry has been out of reach: what came through it is as old at least.
-    pub cut_off: Option<Duration>,
+    /// How old the counts are.
+    pub age: Duration,
+    /// The registry is out of reach, so that this may not be all.
+    pub stale: bool,
+}
+
+impl Terms {
+    fn agree(self, other: Self) -> bool {
+        self.age.abs_diff(other.age) < SAME_AGE && Self { age: other.age, ..self } == other
+    }
 }
 
 #[derive(Serialize)]
@@ -140,7 +151,6 @@ struct Document<'a> {
     ttl: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     heartbeat: Option<f64>,
-    /// The registry is out of reach, so that this may not be all.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
     servers: &'a RawValue,
@@ -171,7 +181,7 @@ impl Draft {
 }
 
 /// A list as it is served.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct List {
     /// Changes when, and only when, the servers do.
     pub version: String,
@@ -179,6 +189,8 @@ pub struct List {
     pub etag: HeaderValue,
     /// When it was made.
     pub made: Instant,
+    /// What it says beside its servers.
+    pub terms: Terms,
     /// Servers listed.
     pub servers: usize,
     /// Those that clients may go to.
@@ -195,32 +207,45 @@ pub struct List {
 
 impl List {
     /// The list of these servers, made at `now`. What is as in the list before is not compressed again.
-    pub fn new(draft: &Draft, terms: Terms, before: Option<&Self>, now: Instant) -> Result<Self, serde_json::Error> {
+    pub fn new(
+        draft: &Draft,
+        mut terms: Terms,
+        before: Option<&Self>,
+        now: Instant,
+    ) -> Result<Self, serde_json::Error> {
         // From the content alone, so that every seed of a fleet gives one content one version.
         let version = format!("{:016x}", hash(draft.json.get()));
-        let age = terms.cut_off.unwrap_or_default();
+        if let Some(before) = before {
+            // The average grows older at once when who has reported last leaves.
+            terms.age = terms
+                .age
+                .min(before.terms.age + now.duration_since(before.made) + SAME_AGE);
+        }
+        if let Some(before) = before.filter(|before| before.version == version && before.terms.agree(terms)) {
+            return Ok(Self {
+                made: now,
+                ..before.clone()
+            });
+        }
         let body = Bytes::from(serde_json::to_vec(&Document {
             version: &version,
             // Whole milliseconds: more digits would be noise.
-            age: age.as_millis() as f64 / 1_000.0,
+            age: terms.age.as_millis() as f64 / 1_000.0,
             ttl: terms.ttl,
             heartbeat: terms.heartbeat,
-            stale: terms.cut_off.is_some(),
+            stale: terms.stale,
             servers: &draft.json,
         })?);
-        let (etag, gzip, brotli) = match before.filter(|before| before.body == body) {
-            Some(before) => (before.etag.clone(), before.gzip.clone(), before.brotli.clone()),
-            None => (etag(&body), gzip(&body), brotli(&body)),
-        };
         Ok(Self {
             version,
-            etag,
+            etag: etag(&body),
             made: now,
+            terms,
             servers: draft.servers,
             offered: draft.offered,
             shape: draft.shape,
-            gzip,
-            brotli,
+            gzip: gzip(&body),
+            brotli: brotli(&body),
             body,
         })
     }

@@ -164,6 +164,20 @@ impl Registry {
         })
     }
 
+    /// How old the counts of those are on average that have reported within their ttl.
+    pub fn age(&self, now: Instant) -> Option<Duration> {
+        let (mut sum, mut servers) = (Duration::ZERO, 0);
+        for known in self
+            .words
+            .values()
+            .filter(|known| !has_left(known) && is_alive(known, now))
+        {
+            sum += now.duration_since(known.at);
+            servers += 1;
+        }
+        sum.checked_div(servers)
+    }
+
     /// The last word on every server, and when it was said.
     pub fn words(&self) -> impl Iterator<Item = (&str, Instant, &Word)> {
         self.words

@@ -240,13 +240,16 @@ impl Seed {
                 registry, file, link, ..
             } = &mut *known;
             registry.forget(now, |id| file.servers.contains_key(id));
+            let age = registry.age(now).unwrap_or_default();
             let terms = Terms {
                 ttl: self.times.list_ttl.as_secs(),
                 heartbeat: file.heartbeat,
-                cut_off: match link {
-                    Link::CutOff(since) => Some(now.duration_since(*since)),
-                    Link::Alone | Link::Connected => None,
+                // What came through a registry that is out of reach may be as old as that.
+                age: match link {
+                    Link::CutOff(since) => now.duration_since(*since).max(age),
+                    Link::Alone | Link::Connected => age,
                 },
+                stale: matches!(link, Link::CutOff(_)),
             };
             (Draft::new(&entries(file, registry, now)), terms)
         };

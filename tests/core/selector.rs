@@ -24,14 +24,23 @@ fn without_a_list_there_is_nothing_to_assess() {
 fn a_list_taken_earlier_than_the_one_in_force_is_ignored() {
     let mut selector = Selector::default();
     assert!(selector.update(aged(json!(2), 1.0), at(10.0)));
-    assert!(!selector.update(aged(json!(8), 2.0), at(15.0)));
+    assert!(!selector.update(aged(json!(9), 2.0), at(15.0)));
     assert_near(&[selector.listed_users(at(15.0))], &[1.0]);
     assert!(selector.update(aged(json!(7), 3.0), at(15.0)));
     assert_near(&[selector.listed_users(at(15.0))], &[3.0]);
     // One without an age is taken when it is received.
     assert!(selector.update(aged(json!(null), 4.0), at(15.0)));
-    assert!(!selector.update(aged(json!(1), 5.0), at(15.5)));
+    assert!(!selector.update(aged(json!(2), 5.0), at(15.5)));
     assert_near(&[selector.listed_users(at(15.5))], &[4.0]);
+}
+
+#[test]
+fn of_two_lists_whose_ages_cannot_tell_which_came_first_the_later_received_holds() {
+    let mut selector = Selector::default();
+    assert!(selector.update(aged(json!(1), 1.0), at(10.0)));
+    assert!(selector.update(aged(json!(2), 2.0), at(10.0)));
+    assert!(!selector.update(aged(json!(3.1), 3.0), at(10.0)));
+    assert_near(&[selector.listed_users(at(10.0))], &[2.0]);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 mod browser;
 mod bundle;
-mod fleet;
 mod process;
 mod project;
+mod service;
 mod setup;
 mod size;
 mod start;

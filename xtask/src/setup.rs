@@ -137,6 +137,15 @@ pub(crate) fn reverse_proxy() {
     server("nginx-light", "/usr/sbin/nginx");
 }
 
+/// What seeds share their fleet through: Redis, or Valkey.
+pub(crate) fn redis() -> Result<()> {
+    let there = |program| Command::new(program).arg("--version").output().is_ok();
+    if there("redis-server") || there("valkey-server") {
+        return Ok(());
+    }
+    install_packages(&["redis-server"]).context("the tests need redis-server or valkey-server: install one")
+}
+
 fn server(package: &str, program: &str) {
     if !Path::new(program).exists()
         && is_root()

@@ -12,9 +12,9 @@ use clap::{Args, ValueEnum};
 
 use crate::browser::{self, Browser};
 use crate::bundle;
-use crate::fleet;
 use crate::process::Group;
 use crate::project;
+use crate::service::{FLEET, SEED};
 use crate::setup;
 
 /// The folders of target/ that suites leave their tables in.
@@ -31,7 +31,7 @@ const XTASK_VARIABLE: &str = "EVENKEEL_XTASK_PROGRAM";
 /// A suite, by the name it has on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Name {
-    /// The core, the fleet and the tools, natively
+    /// The core, the seed, the fleet and the tools, natively
     Native,
     /// What of the face needs neither wasm nor browser
     Face,
@@ -104,9 +104,18 @@ impl Name {
     fn commands(self, chaos: &Chaos) -> Result<Vec<Command>> {
         Ok(match self {
             // One by one: together, Cargo would compile what they depend on once more, with the features of all.
-            Self::Native => ["evenkeel", "evenkeel-fleet", "evenkeel-simulation", "xtask"]
+            Self::Native => {
+                setup::redis()?;
+                [
+                    "evenkeel",
+                    "evenkeel-seed",
+                    "evenkeel-fleet",
+                    "evenkeel-simulation",
+                    "xtask",
+                ]
                 .map(native)
-                .into(),
+                .into()
+            }
             Self::Face => vec![in_node("tests/face")?],
             Self::Chromium => vec![in_browser(Browser::Chromium)?],
             Self::Firefox => vec![in_browser(Browser::Firefox)?],
@@ -186,7 +195,7 @@ fn in_browser(browser: Browser) -> Result<Command> {
     let mut command = native("evenkeel");
     command.args(["--target", "wasm32-unknown-unknown", "--test", "web*"]);
     command.env(browser::VARIABLE, browser.name());
-    command.env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
+    FLEET.tell(&mut command)?;
     Ok(command)
 }
 
@@ -238,9 +247,10 @@ fn in_broken_networks(name: &str) -> Result<Command> {
     with_table(&format!("tests/{name}"), name)
 }
 
-/// A command that is told where the browsers and the fleet's program are.
+/// A command that is told where the browsers and the programs of fleet and seed are.
 fn told_of_the_machine(mut command: Command) -> Result<Command> {
-    command.env(fleet::PROGRAM_VARIABLE, fleet::program_beside_its_tests()?);
+    FLEET.tell(&mut command)?;
+    SEED.tell(&mut command)?;
     for installed in setup::browsers()? {
         command.env(installed.browser.program_variable(), installed.program);
         command.env(installed.browser.driver_variable(), installed.driver);

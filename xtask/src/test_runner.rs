@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::browser::Browser;
-use crate::fleet::Fleet;
 use crate::process::Group;
 use crate::project;
+use crate::service::{FLEET, Service};
 use crate::setup;
 
 /// Every variable by which wasm-bindgen's runner would find a driver.
@@ -67,14 +67,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<()> {
 
 /// The fleet that the tests talk to. Its address is compiled into them, so it is
 /// fixed: .cargo/config.toml gives it, and the environment may give another.
-fn fleet() -> Result<Fleet> {
+fn fleet() -> Result<Service> {
     let address = env::var("EVENKEEL_FLEET").context("EVENKEEL_FLEET is not set")?;
     let port = address.strip_prefix("http://127.0.0.1:").unwrap_or_default();
     let port: u16 = port
         .parse()
         .with_context(|| format!("EVENKEEL_FLEET is {address:?}: it must be http://127.0.0.1:PORT, without a path"))?;
     wait_for(port);
-    Fleet::start(&["--port".to_owned(), port.to_string()]).with_context(|| {
+    FLEET.start(&["--port", &port.to_string()], None).with_context(|| {
         format!("no fleet for the tests at {address}: set EVENKEEL_FLEET to one with another port if this is taken")
     })
 }

@@ -8,4 +8,5 @@ mod faults;
 mod feed;
 mod line;
 mod list;
+mod seed;
 mod support;

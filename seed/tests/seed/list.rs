@@ -10,7 +10,10 @@ async fn the_list_has_what_the_contract_asks_for_and_headers_for_caches_and_page
     let seed = Seed::start(options()).await;
     seed.report("a", 3).await;
     let list = seed.list_when(|list| entry(list, "a").is_object()).await;
-    assert_eq!(list["age"], 0.0);
+    assert!(
+        list["age"].as_f64().is_some_and(|age| (0.0..1.0).contains(&age)),
+        "{list}"
+    );
     assert_eq!(list["ttl"], 10);
     assert!(list["version"].as_str().is_some_and(|version| !version.is_empty()));
     let answer = seed
@@ -29,7 +32,7 @@ async fn the_list_has_what_the_contract_asks_for_and_headers_for_caches_and_page
     assert_eq!(header("content-type"), "application/json");
     assert_eq!(header("cache-control"), "public, max-age=1, stale-while-revalidate=5");
     assert_eq!(header("age"), "0");
-    assert_eq!(header("vary").to_lowercase().contains("accept-encoding"), true);
+    assert!(header("vary").to_lowercase().contains("accept-encoding"));
     assert_eq!(header("access-control-allow-origin"), "*");
     assert_eq!(header("access-control-expose-headers"), "age,etag,retry-after");
 }

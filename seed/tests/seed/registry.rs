@@ -26,6 +26,26 @@ fn standing(registry: &Registry, now: Instant) -> Option<(bool, Option<u64>, boo
 }
 
 #[test]
+fn the_age_is_that_of_the_counts_of_those_who_report() {
+    let mut registry = registry();
+    let start = Instant::now();
+    assert_eq!(registry.age(start), None);
+    for (id, at) in [("a", 0), ("b", 2), ("gone", 2), ("lost", 0)] {
+        let ttl = Duration::from_secs(if id == "lost" { 1 } else { 10 });
+        registry
+            .report(id, report("ws://a", 1), ttl, start + Duration::from_secs(at))
+            .expect("room");
+    }
+    registry
+        .leave("gone", start + Duration::from_secs(3))
+        .expect("a server");
+    assert_eq!(
+        registry.age(start + Duration::from_secs(4)),
+        Some(Duration::from_secs(3))
+    );
+}
+
+#[test]
 fn a_server_is_available_until_its_ttl_is_over_then_has_its_last_count_for_a_minute_then_none() {
     let (mut registry, start) = (registry(), Instant::now());
     registry.report("a", report("ws://a", 812), TTL, start).expect("taken");

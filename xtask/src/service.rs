@@ -68,6 +68,9 @@ impl Program {
             .current_dir(project::root())
             .args(arguments)
             .stdout(Stdio::piped());
+        if env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", "warn");
+        }
         if let Some(secret) = secret {
             // Not among the arguments, which everybody on the machine can see.
             command.env("EVENKEEL_SEED_TOKEN", secret);

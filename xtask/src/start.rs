@@ -49,7 +49,7 @@ pub(crate) fn run(port: u16) -> Result<()> {
     let fleet = FLEET.start(&arguments, Some(&secret))?;
     let page = fleet.list.strip_suffix("servers").unwrap_or(&fleet.list);
     println!(
-        "\nThe demo page: {page}\nThe seed's list: {}\nThe same by way of the fleet, which can break it: {}\nCtrl-C ends all.",
+        "\nThe demo page: {page}\nThe seed's list: {}\nThe list by way of the fleet, which can break it: {}\nCtrl-C ends all.",
         seed.list, fleet.list
     );
     fleet.wait()

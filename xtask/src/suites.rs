@@ -126,7 +126,11 @@ impl Name {
                 command.env(SCHEDULES_VARIABLE, simulation_program("evenkeel-schedules")?);
                 vec![command]
             }
-            Self::Demo => vec![in_node("tests/demo")?],
+            Self::Demo => {
+                let mut command = in_node("tests/demo")?;
+                command.env(XTASK_VARIABLE, std::env::current_exe()?);
+                vec![command]
+            }
             Self::Documentation => {
                 setup::reverse_proxy();
                 let mut command = in_node("tests/documentation")?;

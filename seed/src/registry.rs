@@ -178,6 +178,12 @@ impl Registry {
         sum.checked_div(servers)
     }
 
+    /// Whether every server that was alive then has been heard since, by this seed itself or, in touch, by others.
+    pub fn has_heard_all_since(&self, then: Instant) -> bool {
+        let silent = |known: &Dated<Word>| known.at < then && is_alive(known, then) && !has_left(known);
+        !self.words.values().any(silent)
+    }
+
     /// The last word on every server, and when it was said.
     pub fn words(&self) -> impl Iterator<Item = (&str, Instant, &Word)> {
         self.words

@@ -199,6 +199,7 @@ impl Seed {
                 _ => false,
             };
         }
+        known.contact = Instant::now();
     }
 
     /// All that the others know has been heard. Whoever has heard of a server need not wait for heartbeats.
@@ -244,10 +245,10 @@ impl Seed {
             let terms = Terms {
                 ttl: self.times.list_ttl.as_secs(),
                 heartbeat: file.heartbeat,
-                // What came through a registry that is out of reach may be as old as that.
-                age: match link {
-                    Link::CutOff(since) => now.duration_since(*since).max(age),
-                    Link::Alone | Link::Connected => age,
+                age: match *link {
+                    // Others may have heard what this seed has not since then.
+                    Link::CutOff(since) if !registry.has_heard_all_since(since) => now.duration_since(since).max(age),
+                    Link::Alone | Link::Connected | Link::CutOff(_) => age,
                 },
                 stale: matches!(link, Link::CutOff(_)),
             };

@@ -63,6 +63,12 @@ struct Arguments {
     /// Caches make the list so much older, in seconds
     #[arg(long, value_parser = zero_or_more)]
     age: Option<f64>,
+    /// Each client gets a part of the list, of so many servers
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MAX_SERVERS as i64))]
+    part: Option<u16>,
+    /// Of these parts each server is in so many; default: one
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=MAX_SERVERS as i64), requires = "part")]
+    overlap: Option<u16>,
     /// Clients over capacity
     #[arg(long, value_parser = above_zero)]
     utilisation: Option<f64>,
@@ -160,6 +166,8 @@ impl Arguments {
             detection: self.detection,
             ttl: self.ttl,
             age: self.age,
+            part: self.part.map(usize::from),
+            overlap: self.overlap.map(usize::from),
             utilisation: self.utilisation,
             rate: self.rate,
             rate_told: self.rate_told,

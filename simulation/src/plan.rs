@@ -101,6 +101,32 @@ pub struct Seed {
     pub ttl: Option<f64>,
     /// How old the caches before the seed let a list become beyond that, in seconds. The clients are spread over them.
     pub cache_ages: Vec<f64>,
+    /// Each client gets a part of the list; `null`: all of it.
+    pub part: Option<Part>,
+}
+
+/// Parts of a list. The servers stand in a ring, and each part is so many that stand together; a client always gets the
+/// same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Part {
+    /// Servers in each.
+    pub servers: usize,
+    /// Parts that each server is in.
+    pub overlap: usize,
+}
+
+impl Part {
+    /// How many parts there are of so many servers.
+    pub fn count(&self, servers: usize) -> usize {
+        (servers * self.overlap).div_ceil(self.servers).max(1)
+    }
+
+    /// Whether this part has this server.
+    pub fn has(&self, part: usize, server: usize, servers: usize) -> bool {
+        let first = part * servers / self.count(servers);
+        (server + servers - first) % servers < self.servers
+    }
 }
 
 impl Default for Seed {
@@ -110,6 +136,7 @@ impl Default for Seed {
             detection: 3.0,
             ttl: None,
             cache_ages: vec![0.0],
+            part: None,
         }
     }
 }
@@ -585,6 +612,14 @@ impl Plan {
         )?;
         for &age in &self.seed.cache_ages {
             within("seed.cacheAges", age, 0.0, 86_400.0)?;
+        }
+        if let Some(part) = self.seed.part {
+            require(part.servers > 0, "seed.part.servers", "has to be 1 or more")?;
+            require(
+                (1..=part.servers).contains(&part.overlap),
+                "seed.part.overlap",
+                "has to be 1 or more, and not above seed.part.servers",
+            )?;
         }
         within("end", self.end, 0.001, MAX_SECONDS)?;
         within("measureFrom", self.measure_from, 0.0, self.end)?;

@@ -1,6 +1,6 @@
 //! The scenarios, each a plan by name. The targets (`crate::targets`) are stated for their defaults.
 
-use crate::plan::{ClientConfig, Plan, Seed, ServerKind, Step, WarmUp, What};
+use crate::plan::{ClientConfig, Part, Plan, Seed, ServerKind, Step, WarmUp, What};
 
 /// The sizes of servers, repeating.
 const PATTERN: [f64; 5] = [1.0, 2.0, 1.0, 2.0, 4.0];
@@ -28,6 +28,10 @@ pub struct Settings {
     pub ttl: Option<f64>,
     /// How much older caches make the list, in seconds.
     pub age: Option<f64>,
+    /// Each client gets a part of the list, of so many servers.
+    pub part: Option<usize>,
+    /// Of these parts each server is in so many; default: one.
+    pub overlap: Option<usize>,
     /// Clients over the capacity they are meant for.
     pub utilisation: Option<f64>,
     /// Handshakes a second that a server can serve.
@@ -269,6 +273,10 @@ fn settled(settings: &Settings, clients: u32, fleet: Vec<ServerKind>, after: f64
             detection: settings.detection.unwrap_or(3.0),
             ttl: settings.ttl,
             cache_ages: vec![age],
+            part: settings.part.map(|servers| Part {
+                servers,
+                overlap: settings.overlap.unwrap_or(1),
+            }),
         },
         clients,
         warm_up: WarmUp {

@@ -61,6 +61,7 @@ pub fn draw(seed: u64) -> Plan {
             detection: between(&mut random, 0.0, 5.0),
             ttl: None,
             cache_ages: vec![if random.u8(..4) == 0 { 30.0 } else { 0.0 }],
+            part: None,
         },
         clients: [1, 1, 1, 2, 3][random.usize(..5)],
         warm_up: WarmUp::default(),
@@ -483,7 +484,7 @@ fn first_edition(plan: &Plan) -> Option<Arc<Edition>> {
     let servers: Vec<Server> = (plan.fleet.iter())
         .flat_map(|kind| (0..kind.count).map(|_| Server::new(kind)))
         .collect();
-    let mut seed = seed::Seed::new(&plan.seed);
+    let mut seed = seed::Seed::new(&plan.seed, servers.len());
     seed.publish(0.0, &servers);
     seed.edition(0.0, 0)
 }

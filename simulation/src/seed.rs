@@ -11,22 +11,30 @@ use evenkeel::time::Duration;
 use serde_json::{Value, json};
 
 use crate::agent::Edition;
-use crate::plan::{self, SeedTrouble};
+use crate::plan::{self, Part, SeedTrouble};
 use crate::rival::Listed;
 use crate::server::Server;
+use crate::world::mix;
 
 /// How long an unavailable server is listed with its last count; then it is listed as empty.
 const COUNTED_FOR: f64 = 60.0;
 
-/// A list as it was made.
+/// A list as it was made, or all the parts that it was given out in.
 #[derive(Debug)]
 struct Made {
     at: f64,
+    /// A part without a server that is listed is no list.
+    parts: Vec<Option<MadePart>>,
+    /// What those receive who are sent garbage.
+    garbage: Option<(ServerList, Arc<Written>)>,
+}
+
+/// A part of a list, which may be all of it.
+#[derive(Debug)]
+struct MadePart {
     list: ServerList,
     written: Arc<Written>,
     listed: Arc<[Listed]>,
-    /// What those receive who are sent garbage.
-    garbage: Option<(ServerList, Arc<Written>)>,
 }
 
 /// What a cache last gave out.
@@ -41,8 +49,11 @@ struct Given {
 pub(crate) struct Seed {
     ages: Vec<f64>,
     ttl: f64,
+    part: Option<Part>,
+    /// How many parts there are.
+    parts: usize,
     made: VecDeque<Made>,
-    /// By cache, and behind these what is given to those who are sent garbage.
+    /// By cache and part, and behind these what is given to those who are sent garbage.
     given: Vec<Given>,
     /// How it fails, if it does.
     pub(crate) trouble: Option<SeedTrouble>,
@@ -51,12 +62,15 @@ pub(crate) struct Seed {
 }
 
 impl Seed {
-    pub(crate) fn new(plan: &plan::Seed) -> Self {
+    pub(crate) fn new(plan: &plan::Seed, servers: usize) -> Self {
+        let parts = plan.part.map_or(1, |part| part.count(servers));
         Self {
             ages: plan.cache_ages.clone(),
             ttl: plan.ttl.unwrap_or(plan.refresh).clamp(1.0, 3_600.0),
+            part: plan.part,
+            parts,
             made: VecDeque::new(),
-            given: (0..=plan.cache_ages.len()).map(|_| Given::default()).collect(),
+            given: (0..=plan.cache_ages.len() * parts).map(|_| Given::default()).collect(),
             trouble: None,
             garbage: 0.0,
         }
@@ -65,12 +79,10 @@ impl Seed {
     /// Makes a list of how the servers are known to be.
     pub(crate) fn publish(&mut self, now: f64, servers: &[Server]) {
         let servers_by_number = || servers.iter().enumerate();
-        let entries = servers_by_number().filter_map(|(n, it)| entry(n, it, now));
-        let written = Written {
-            ttl: self.ttl,
-            entries: entries.collect(),
-        };
-        let Some(list) = written.list() else { return };
+        let parts: Vec<_> = (0..self.parts).map(|part| self.make(part, servers, now)).collect();
+        if parts.iter().all(Option::is_none) {
+            return;
+        }
         let garbage = (self.garbage > 0.0)
             .then(|| {
                 let entries = servers_by_number().map(|(n, server)| garbage_entry(n, server, now));
@@ -81,8 +93,31 @@ impl Seed {
                 Some((written.list()?, Arc::new(written)))
             })
             .flatten();
+        self.made.push_back(Made {
+            at: now,
+            parts,
+            garbage,
+        });
+        // Of those that are old enough for the slowest cache, the newest is all that is needed.
+        let oldest = self.ages.iter().fold(0.0, |one, &other| f64::max(one, other));
+        while self.made.get(1).is_some_and(|second| second.at <= now - oldest) {
+            self.made.pop_front();
+        }
+    }
+
+    fn make(&self, part: usize, servers: &[Server], now: f64) -> Option<MadePart> {
+        let has = |server| {
+            let parts = self.part;
+            parts.is_none_or(|parts| parts.has(part, server, servers.len()))
+        };
+        let entries = servers.iter().enumerate().filter(|(n, _)| has(*n));
+        let written = Written {
+            ttl: self.ttl,
+            entries: entries.filter_map(|(n, it)| entry(n, it, now)).collect(),
+        };
+        let list = written.list()?;
         // What a rival sees is what the core made of the entries, so that all know the same.
-        let listed = servers_by_number().map(|(n, _)| {
+        let listed = (0..servers.len()).map(|n| {
             let known = list.find(&n.to_string());
             known.map_or(UNLISTED, |known| Listed {
                 available: known.available,
@@ -93,18 +128,11 @@ impl Seed {
                 priority: known.priority,
             })
         });
-        self.made.push_back(Made {
-            at: now,
+        Some(MadePart {
             listed: listed.collect(),
             list,
             written: Arc::new(written),
-            garbage,
-        });
-        // Of those that are old enough for the slowest cache, the newest is all that is needed.
-        let oldest = self.ages.iter().fold(0.0, |one, &other| f64::max(one, other));
-        while self.made.get(1).is_some_and(|second| second.at <= now - oldest) {
-            self.made.pop_front();
-        }
+        })
     }
 
     /// What this client receives now, by its place among all; `None`: no usable list.
@@ -116,7 +144,12 @@ impl Seed {
             return None;
         }
         let cache = client as usize % self.ages.len();
-        let slot = if garbage { self.ages.len() } else { cache };
+        let part = (mix(client.into()) % self.parts as u64) as usize;
+        let slot = if garbage {
+            self.ages.len() * self.parts
+        } else {
+            cache * self.parts + part
+        };
         let given = &mut self.given[slot];
         if given.instant == now
             && let Some(edition) = &given.edition
@@ -126,16 +159,17 @@ impl Seed {
         let newest = now - if garbage { 0.0 } else { self.ages[cache] };
         let old_enough = self.made.iter().rev().find(|made| made.at <= newest);
         let made = old_enough.or(self.made.front())?;
+        let given_part = made.parts.get(part)?.as_ref()?;
         let (list, written) = match &made.garbage {
             Some((list, written)) if garbage => (list, written),
-            _ => (&made.list, &made.written),
+            _ => (&given_part.list, &given_part.written),
         };
         let mut list = list.clone();
         list.age = Some(Duration::from_secs(now - made.at));
         let edition = Arc::new(Edition {
             list: Arc::new(list),
             written: written.clone(),
-            listed: made.listed.clone(),
+            listed: given_part.listed.clone(),
             made: made.at,
         });
         *given = Given {

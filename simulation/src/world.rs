@@ -149,8 +149,8 @@ impl<'a, A: Agent> World<'a, A> {
             arrived: 0,
             batches: Vec::new(),
             watch: Watch::new(plan.measure_from, servers.len(), record),
+            seed: Seed::new(&plan.seed, servers.len()),
             servers,
-            seed: Seed::new(&plan.seed),
             tick: micros(tick),
             script: Vec::new(),
             asleep_until: 0,
@@ -772,7 +772,7 @@ impl<'a, A: Agent> World<'a, A> {
 }
 
 /// A finaliser of good quality (Stafford's variant 13 of MurmurHash3's), so that neighbours have nothing in common.
-fn mix(number: u64) -> u64 {
+pub(crate) fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,7 +1,7 @@
 //! The world: what must hold whatever the rules are.
 #![allow(clippy::unwrap_used, reason = "here a panic is how a test fails")]
 
-use evenkeel_simulation::plan::{AppAnswer, Plan, Step, What};
+use evenkeel_simulation::plan::{AppAnswer, Part, Plan, Step, What};
 use evenkeel_simulation::policy::Policy;
 use evenkeel_simulation::scenario::{self, Settings};
 use evenkeel_simulation::world::Outcome;
@@ -188,4 +188,48 @@ fn connections_that_are_prepared_count_once_they_have_been() {
         what: What::Preparation(AppAnswer::Hangs {}),
     });
     assert_eq!(run(&plan, "evenkeel", 10).figures.connections_per_client, Some(0.0));
+}
+
+#[test]
+fn clients_use_no_server_that_is_not_in_their_part_of_the_list() {
+    // The five are one part of four, and of eight.
+    for (overlap, connected) in [(1, 0.65..0.85), (2, 0.8..0.95)] {
+        let mut plan = scenario::find("crash").unwrap().plan(&Settings {
+            clients: Some(400),
+            servers: Some(20),
+            part: Some(5),
+            overlap: Some(overlap),
+            ..Settings::default()
+        });
+        plan.check().unwrap();
+        plan.events = vec![Step {
+            at: plan.measure_from,
+            what: What::Kill {
+                servers: (0..5).collect(),
+                silent: false,
+            },
+        }];
+        let outcome = run(&plan, "evenkeel", 1);
+        let at_end = outcome.figures.connected_at_end.unwrap();
+        assert!(connected.contains(&at_end), "{overlap}: {at_end}");
+    }
+}
+
+#[test]
+fn every_server_is_in_as_many_parts_as_was_said() {
+    for (servers, size, overlap) in [(20, 5, 1), (20, 5, 2), (1_000, 20, 4), (7, 3, 2), (3, 5, 1)] {
+        let part = Part { servers: size, overlap };
+        let parts = part.count(servers);
+        for server in 0..servers {
+            let times = (0..parts).filter(|&it| part.has(it, server, servers)).count();
+            assert!(
+                times >= overlap.min(parts),
+                "{server} of {servers} is in {times} of {parts} parts"
+            );
+        }
+        for it in 0..parts {
+            let has = (0..servers).filter(|&server| part.has(it, server, servers)).count();
+            assert_eq!(has, size.min(servers), "part {it} of {parts}");
+        }
+    }
 }

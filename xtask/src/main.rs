@@ -63,6 +63,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// The seed beside nginx, and without its Redis; `--json`, `--only NAME`, `--rounds N`, `--to every|one`
+    BenchSeed {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Install what the commands above need, as they do themselves
     Setup,
     /// Cargo's runner for wasm32 tests: one browser (EVENKEEL_BROWSER), with a fleet beside it
@@ -93,6 +98,7 @@ fn run(command: Command) -> Result<()> {
         Command::Test { all, only, chaos } => suites::run(all, &only, &chaos),
         Command::Start { port } => start::run(port),
         Command::Bench { arguments } => suites::bench(arguments),
+        Command::BenchSeed { arguments } => suites::bench_seed(arguments),
         Command::Setup => setup::everything(),
         Command::TestRunner { arguments } => test_runner::run(&arguments),
     }

@@ -56,6 +56,16 @@ impl Program {
         Ok(())
     }
 
+    /// The same for measurements, where it is what is deployed.
+    pub(crate) fn tell_release(self, command: &mut Command) -> Result<()> {
+        let arguments = ["--release", "-p", self.name];
+        command.env(
+            self.variable,
+            project::build_artifact("build", &arguments, self.name, "")?,
+        );
+        Ok(())
+    }
+
     fn built(self, arguments: &[&str]) -> Result<PathBuf> {
         let package = ["--profile", "tools", "-p", self.name];
         project::build_artifact("build", &[&package, arguments].concat(), self.name, "")

@@ -146,6 +146,18 @@ pub(crate) fn redis() -> Result<()> {
     install_packages(&["redis-server"]).context("the tests need redis-server or valkey-server: install one")
 }
 
+/// What the seed is measured beside, and with.
+pub(crate) fn seed_rivals() -> Result<()> {
+    let lacking: Vec<_> = [("nginx-light", "/usr/sbin/nginx"), ("wrk", "/usr/bin/wrk")]
+        .into_iter()
+        .filter_map(|(package, program)| (!Path::new(program).exists()).then_some(package))
+        .collect();
+    match lacking.as_slice() {
+        [] => Ok(()),
+        lacking => install_packages(lacking).context("the measurements need nginx and wrk: install them"),
+    }
+}
+
 fn server(package: &str, program: &str) {
     if !Path::new(program).exists()
         && is_root()

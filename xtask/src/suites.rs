@@ -273,6 +273,18 @@ pub(crate) fn bench(arguments: Vec<OsString>) -> Result<()> {
     Ok(())
 }
 
+/// Runs the measurements of the seed, as it is deployed.
+pub(crate) fn bench_seed(arguments: Vec<OsString>) -> Result<()> {
+    setup::redis()?;
+    setup::seed_rivals()?;
+    let mut command = project::node(["tests/bench/seed/main.mjs"]);
+    SEED.tell_release(&mut command)?;
+    command.args(arguments);
+    let status = Group::spawn(&mut command)?.wait()?;
+    anyhow::ensure!(status.success(), "the seed's measurements failed: see above");
+    Ok(())
+}
+
 /// Runs the suites until one fails. The last line counts the tests.
 pub(crate) fn run(all: bool, only: &[Name], chaos: &Chaos) -> Result<()> {
     setup::everything()?;

@@ -46,6 +46,25 @@ fn the_age_is_that_of_the_counts_of_those_who_report() {
 }
 
 #[test]
+fn who_was_alive_when_contact_was_lost_is_to_be_heard_again_before_nothing_is_missing() {
+    let (mut registry, start) = (registry(), Instant::now());
+    let at = |seconds| start + Duration::from_secs(seconds);
+    for id in ["a", "b", "gone"] {
+        registry.report(id, report("ws://a", 1), TTL, start).expect("taken");
+    }
+    registry
+        .report("lost", report("ws://a", 1), Duration::from_secs(1), start)
+        .expect("taken");
+    registry.leave("gone", at(1)).expect("known");
+    let lost_contact = at(3);
+    assert!(!registry.has_heard_all_since(lost_contact));
+    registry.report("a", report("ws://a", 1), TTL, at(4)).expect("taken");
+    assert!(!registry.has_heard_all_since(lost_contact), "b may report to others");
+    registry.report("b", report("ws://a", 1), TTL, at(5)).expect("taken");
+    assert!(registry.has_heard_all_since(lost_contact));
+}
+
+#[test]
 fn a_server_is_available_until_its_ttl_is_over_then_has_its_last_count_for_a_minute_then_none() {
     let (mut registry, start) = (registry(), Instant::now());
     registry.report("a", report("ws://a", 812), TTL, start).expect("taken");

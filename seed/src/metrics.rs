@@ -15,11 +15,19 @@ use crate::seed::{Link, Seed};
 
 type Labels = [(&'static str, String); 1];
 
+/// Answers to requests for the list. Each is counted, so no name is looked up for it.
+#[derive(Debug)]
+struct Lists {
+    sent: Counter,
+    unchanged: Counter,
+    not_ready: Counter,
+}
+
 /// The counters and gauges, each with its help in the output.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Mutex<Registry>,
-    lists: Family<Labels, Counter>,
+    lists: Lists,
     reports: Family<Labels, Counter>,
     servers: Gauge,
     offered: Gauge,
@@ -30,9 +38,16 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
+        let by_status = Family::<Labels, Counter>::default();
+        let of = |status: &str| by_status.get_or_create_owned(&[("status", status.to_owned())]);
+        let lists = Lists {
+            sent: of("200"),
+            unchanged: of("304"),
+            not_ready: of("503"),
+        };
         let metrics = Self {
             registry: Mutex::new(Registry::with_prefix("evenkeel_seed")),
-            lists: Family::default(),
+            lists,
             reports: Family::default(),
             servers: Gauge::default(),
             offered: Gauge::default(),
@@ -41,7 +56,7 @@ impl Metrics {
             watchers: Gauge::default(),
         };
         let mut registry = metrics.registry.lock();
-        registry.register("lists", "Answers to GET /servers, by status", metrics.lists.clone());
+        registry.register("lists", "Answers to GET /servers, by status", by_status);
         registry.register("reports", "Heartbeats, by what became of them", metrics.reports.clone());
         registry.register("servers", "Servers in the list", metrics.servers.clone());
         registry.register(
@@ -65,9 +80,11 @@ impl Metrics {
     }
 
     pub(crate) fn list_served(&self, status: StatusCode) {
-        self.lists
-            .get_or_create(&[("status", status.as_u16().to_string())])
-            .inc();
+        match status {
+            StatusCode::OK => self.lists.sent.inc(),
+            StatusCode::NOT_MODIFIED => self.lists.unchanged.inc(),
+            _ => self.lists.not_ready.inc(),
+        };
     }
 
     pub(crate) fn reported(&self, refusal: Option<&Error>) {

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::registry::{LAST_COUNT, Word};
-use crate::seed::{Change, Seed, Subject};
+use crate::seed::{Change, Link, Seed, Subject};
 
 /// An answer that takes longer is none: lists go out every second.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -116,11 +116,18 @@ impl Registry {
     }
 
     async fn keep_for_ever(&self, seed: &Seed) {
+        let mut told = false;
         loop {
-            match self.stay_in_touch(seed).await {
-                Ok(()) => tracing::warn!("the registry has hung up"),
-                Err(error) => tracing::warn!(%error, "the registry is out of reach"),
+            let outcome = self.stay_in_touch(seed).await;
+            // Once for each spell: until it is back, nothing is new.
+            let was_in_touch = seed.link() == Link::Connected;
+            if was_in_touch || !told {
+                match outcome {
+                    Ok(()) => tracing::warn!("the registry has hung up"),
+                    Err(error) => tracing::warn!(%error, "the registry is out of reach"),
+                }
             }
+            told = true;
             seed.cut_off();
             sleep(Duration::from_secs_f64(
                 PAUSE.start + (PAUSE.end - PAUSE.start) * fastrand::f64(),

@@ -115,6 +115,7 @@ const saysHello = asPage(async (page, _, url) => {
   await page.until(() => document.body.textContent.includes("hello"), "the echo");
 });
 
+const operator = elsewhere("tests/documentation/operator.test.mjs");
 const clients = elsewhere("tests/clients/support/bundle.mjs");
 
 export const plan = {
@@ -226,6 +227,13 @@ export const plan = {
     "Content-Security-Policy": [underPolicy],
     "What a list can do, and what it cannot": [inPage()],
     Tokens: [inPage(() => stage.sockets[0].readyState === 1 && stage.sockets[0].url.endsWith("/?token=secret"))],
+  },
+  "docs/seed.md": {
+    "Three servers and a seed": [operator, operator, operator, operator],
+    "Two seeds and Redis": [operator],
+    Reporting: [operator, operator],
+    "A file": [operator],
+    "In front of it": [elsewhere("tests/documentation/proxy.test.mjs")],
   },
   "docs/networks.md": {
     "Proxies on your side": [elsewhere("tests/documentation/proxy.test.mjs")],

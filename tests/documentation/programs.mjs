@@ -14,11 +14,11 @@ const PATIENCE = 20_000;
 const POLLING = 50;
 
 /** Waits until a condition gives something, and gives that; `what` it is, in words. */
-export async function until(condition, what) {
-  for (const deadline = Date.now() + PATIENCE; ; await pause(POLLING)) {
+export async function until(condition, what, patience = PATIENCE) {
+  for (const deadline = Date.now() + patience; ; await pause(POLLING)) {
     const value = await condition();
     if (value) return value;
-    assert.ok(Date.now() < deadline, `not within ${PATIENCE} ms: ${what}`);
+    assert.ok(Date.now() < deadline, `not within ${patience} ms: ${what}`);
   }
 }
 

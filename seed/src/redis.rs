@@ -37,7 +37,8 @@ const BATCH: usize = 500;
 const KEPT_DRAIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Writes a batch: ARGV is, for each change, its field, its age in ms, how many ms after being said it is worth keeping,
-/// and its JSON. What is older than what is there is left out; the rest is published.
+/// and its JSON. What is older than what is there is left out; the rest is published. What is there from the future was said
+/// before the clock was put back, or by the clock of another Redis: any word takes its place.
 const STORE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -46,7 +47,7 @@ for i = 1, #ARGV, 4 do
   local at = now - tonumber(ARGV[i + 1])
   local known = redis.call('HGET', KEYS[1], ARGV[i])
   local said = known and tonumber(string.match(known, '^%d+'))
-  if not said or said <= at then
+  if not said or said <= at or said > now then
     redis.call('HSET', KEYS[1], ARGV[i],
       string.format('%.0f %.0f %s', at, at + tonumber(ARGV[i + 2]), ARGV[i + 3]))
     news[#news + 1] = ARGV[i]
@@ -58,7 +59,8 @@ if #news > 0 then redis.call('PUBLISH', KEYS[1], cjson.encode(news)) end
 return #news / 3
 ";
 
-/// Everything that is worth keeping, as field, age in ms and JSON each; the rest is deleted.
+/// Everything that is worth keeping, as field, age in ms and JSON each; the rest is deleted. Nobody knows how old a word from
+/// the future is: a server's is not kept, which reports again soon, but an operator's drain is.
 const READ: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -66,9 +68,11 @@ local all = redis.call('HGETALL', KEYS[1])
 local kept, old = {}, {}
 for i = 1, #all, 2 do
   local at, ends, json = string.match(all[i + 1], '^(%d+) (%d+) (.*)$')
-  if at and tonumber(ends) > now then
+  local age = at and now - tonumber(at)
+  if at and age < 0 and string.sub(all[i], 1, 6) == 'drain ' then age = 0 end
+  if at and age >= 0 and tonumber(ends) > now then
     kept[#kept + 1] = all[i]
-    kept[#kept + 1] = string.format('%.0f', now - tonumber(at))
+    kept[#kept + 1] = string.format('%.0f', age)
     kept[#kept + 1] = json
   else
     old[#old + 1] = all[i]

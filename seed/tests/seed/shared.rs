@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use evenkeel_seed::redis::Registry;
 use reqwest::Method;
@@ -230,27 +230,31 @@ async fn a_seed_that_finds_no_redis_serves_what_it_hears_and_says_so() {
     other.entry_when("a", |entry| entry["users"] == 1).await;
 }
 
+/// What it holds, as it is written down.
+const KEY: &str = "evenkeel:{test}";
+
+impl Redis {
+    async fn command(&self, words: &[&str]) {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).expect("an address");
+        let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let () = command.query_async(&mut connection).await.expect("done");
+    }
+}
+
 #[tokio::test]
 async fn what_others_write_into_the_hash_harms_nobody() {
     let redis = Redis::start().await;
     let seed = redis.seed().await;
     until_stale(&seed, false).await;
-    let client = redis::Client::open(format!("redis://127.0.0.1:{}", redis.port)).expect("an address");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-    let key = "evenkeel:{test}";
     for (field, value) in [
         ("server x", "nonsense"),
         ("server y", "9 99999999999999 {\"Heard\":5}"),
         ("", ""),
         ("z", "1 2 3"),
     ] {
-        let () = redis::cmd("HSET")
-            .arg(key)
-            .arg(field)
-            .arg(value)
-            .query_async(&mut connection)
-            .await
-            .expect("written");
+        redis.command(&["HSET", KEY, field, value]).await;
     }
     for message in [
         "nonsense",
@@ -258,15 +262,42 @@ async fn what_others_write_into_the_hash_harms_nobody() {
         "[\"server q\",\"-5\",\"{}\"]",
         "[\"server q\",\"99999999999999999999\",\"{}\"]",
     ] {
-        let () = redis::cmd("PUBLISH")
-            .arg(key)
-            .arg(message)
-            .query_async(&mut connection)
-            .await
-            .expect("published");
+        redis.command(&["PUBLISH", KEY, message]).await;
     }
     seed.report("a", 1).await;
     let later = redis.seed().await;
     later.entry_when("a", Value::is_object).await;
     assert_eq!(later.list().await["servers"].as_array().map(Vec::len), Some(1));
+}
+
+/// The clock of a Redis is put back or forward by an hour, or another Redis takes its place that has another one.
+#[tokio::test]
+async fn a_clock_that_jumps_by_an_hour_lists_no_dead_and_loses_no_living() {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis() as i64;
+    for jump in [-3_600_000, 3_600_000] {
+        let redis = Redis::start().await;
+        let said = now - jump;
+        let word = |url: &str| {
+            let heard = json!({"Word": {"Heard": {"report": {"url": url}, "ttl": {"secs": 10, "nanos": 0}}}});
+            format!("{said} {} {heard}", said + 70_000)
+        };
+        redis.command(&["HSET", KEY, "server dead", &word("ws://dead")]).await;
+        redis.command(&["HSET", KEY, "server alive", &word("ws://alive")]).await;
+        let drained = format!("{said} {} {}", said + 7 * 86_400_000, json!({"Drain": true}));
+        redis.command(&["HSET", KEY, "drain alive", &drained]).await;
+        let (one, other) = (redis.seed().await, redis.seed().await);
+        until_stale(&one, false).await;
+        one.report("alive", 3).await;
+        other
+            .entry_when("alive", |entry| entry["users"] == 3 && entry["draining"] == true)
+            .await;
+        for seed in [&one, &other] {
+            assert_eq!(entry(&seed.list().await, "dead"), Value::Null, "{jump}");
+        }
+        let later = redis.seed().await;
+        later.entry_when("alive", |entry| entry["users"] == 3).await;
+    }
 }

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use tower_http::cors::{Any, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::access::{Access, Token};
@@ -44,6 +45,8 @@ use crate::watch;
 const MOST_OF_ONE: usize = 16 * 1_024;
 /// Bytes that those of several may have together.
 const MOST_OF_SEVERAL: usize = 4 * 1_024 * 1_024;
+/// A request that has not been read by then is given up.
+const LONGEST_REQUEST: Duration = Duration::from_secs(10);
 /// A server reports so often within its ttl, so that two reports may go astray.
 const REPORTS_IN_TTL: u32 = 3;
 /// Reports are spread by so much, so that servers that started together do not report together for ever.
@@ -87,14 +90,17 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            LONGEST_REQUEST,
+        ))
         // What is refused says so to whom it is refused, and is counted.
         .layer(TraceLayer::new_for_http().on_failure(()))
         .with_state(service)
 }
 
 async fn list(State(service): Shared, request: HeaderMap) -> Response {
-    let list = service.seed.lists().borrow().clone();
-    let response = match list {
+    let response = match service.seed.list() {
         Some(list) => listed(&list, &service.cache_control, &request),
         None => not_ready(&service.seed),
     };
@@ -321,7 +327,7 @@ fn set_drain(service: &Service, id: &str, request: &HeaderMap, drained: bool) ->
 }
 
 async fn ready(State(service): Shared) -> Response {
-    if service.seed.lists().borrow().is_some() {
+    if service.seed.list().is_some() {
         "ready\n".into_response()
     } else {
         not_ready(&service.seed)

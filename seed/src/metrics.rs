@@ -100,7 +100,7 @@ impl Metrics {
 
     /// All of it, as text. `watchers` is how many watch.
     pub(crate) fn text(&self, seed: &Seed, watchers: usize) -> String {
-        let (servers, offered) = match &*seed.lists().borrow() {
+        let (servers, offered) = match seed.list() {
             Some(list) => (list.servers, list.offered),
             None => (0, 0),
         };

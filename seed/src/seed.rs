@@ -105,7 +105,12 @@ impl Seed {
         &self.times
     }
 
-    /// The list in force, and those that follow. None until the seed has heard from everyone.
+    /// The list in force. None until the seed has heard from everyone.
+    pub fn list(&self) -> Option<Arc<List>> {
+        self.list.borrow().clone()
+    }
+
+    /// The list in force, and those that follow.
     pub fn lists(&self) -> watch::Receiver<Option<Arc<List>>> {
         self.list.subscribe()
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
@@ -100,6 +101,10 @@ impl Running {
         if let Some(registry) = options.registry {
             tasks.spawn(registry.keep(seed.clone(), end.clone()));
         }
+        let listener = listener.tap_io(|stream| {
+            // Else small answers would wait for more. It only fails if the client has gone again.
+            let _ = stream.set_nodelay(true);
+        });
         let served = axum::serve(listener, api::router(service)).with_graceful_shutdown(end.clone().cancelled_owned());
         tasks.spawn(async move {
             if let Err(error) = served.await {

@@ -5,6 +5,9 @@ use std::time::Duration;
 use evenkeel_seed::registry::MOST_SERVERS;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::{SECRET, Seed, answered, entry, options};
 
@@ -185,4 +188,19 @@ async fn nothing_is_answered_until_everyone_has_had_time_to_report() {
     assert_eq!(seed.get("/healthz").await.status(), 200);
     seed.entry_when("a", Value::is_object).await;
     assert_eq!(seed.get("/readyz").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_does_not_end_is_given_up() {
+    let seed = Seed::start(options()).await;
+    let mut connection = TcpStream::connect(seed.running.address()).await.expect("a connection");
+    let head = format!(
+        "PUT /servers/a HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {SECRET}\r\ncontent-length: 100\r\n\r\n{{"
+    );
+    connection.write_all(head.as_bytes()).await.expect("sent");
+    let mut answer = vec![0; 64];
+    let read = timeout(Duration::from_secs(30), connection.read(&mut answer)).await;
+    let length = read.expect("an answer in time").expect("an answer");
+    let text = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(text.starts_with("HTTP/1.1 408"), "{text}");
 }

@@ -235,6 +235,9 @@ export const plan = {
     "A file": [operator],
     "In front of it": [elsewhere("tests/documentation/proxy.test.mjs")],
   },
+  "docs/scale.md": {
+    "Regions and groups": [inPage()],
+  },
   "docs/networks.md": {
     "Proxies on your side": [elsewhere("tests/documentation/proxy.test.mjs")],
   },

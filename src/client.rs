@@ -6,7 +6,7 @@
 //! over is ignored.
 //!
 //! What follows a loss is in `coming_back`; what is done while a connection stands, from its heartbeat to leaving its
-//! server without a gap, in `standing`. Connections that are chosen once, and share a client's list and memory, are in
+//! server without a gap, in `standing`; how it hears at once what a seed has to say, in `watching`. Connections that are chosen once, and share a client's list and memory, are in
 //! `singles`.
 
 mod coming_back;
@@ -15,7 +15,9 @@ mod config;
 mod liveness;
 mod singles;
 mod standing;
+mod watching;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -35,6 +37,7 @@ use coming_back::{Check, Wait, WaitFor};
 use liveness::Liveness;
 use singles::Single;
 use standing::{Departure, Link, Old};
+use watching::Watch;
 
 pub use command::{AttemptId, Command, MoveReason, Retry, RetryCause, State};
 pub use config::{Config, FOREVER};
@@ -119,6 +122,8 @@ pub struct Client {
     selector: Selector,
     random: Random,
     seeds: Seeds,
+    /// Of a client that watches.
+    watch: Option<Box<Watch>>,
     phase: Phase,
     /// Beside an attempt, its hedge; beside a connection, the move to another one.
     second: Option<Attempt>,
@@ -177,6 +182,7 @@ impl Client {
             selector: Selector::default(),
             random: Random::new(random_seed),
             seeds: Seeds::new(config.seeds),
+            watch: config.watches.then(Box::default),
             life: Liveness::new(Instant::LONG_AGO, &config),
             config,
             phase: Phase::Idle,
@@ -380,9 +386,11 @@ impl Client {
         self.fallback = Some(list);
     }
 
-    /// A seed's list. False if it comes late, or is older than the one in force: then it is ignored.
+    /// A seed's list: the answer to a request, or the next one of a stream. False if it comes late, or is older than the one
+    /// in force: then it is ignored.
     pub fn handle_list(&mut self, now: Instant, request: RequestId, list: Arc<ServerList>) -> bool {
-        let Some(seed) = self.seeds.settle(request) else {
+        let streamed = self.watch.as_mut().and_then(|watch| watch.brings(now, request));
+        let Some(seed) = streamed.or_else(|| self.seeds.settle(request)) else {
             return false;
         };
         if age(&list, now, now) > CACHED_IS_USABLE {
@@ -400,7 +408,7 @@ impl Client {
         self.handle_given_list(now, list)
     }
 
-    /// A seed gave no list; `retry_after` is its wish, if it had one.
+    /// A seed gave no list, or its stream has ended; `retry_after` is its wish, if it had one.
     pub fn handle_list_failed(
         &mut self,
         now: Instant,
@@ -408,14 +416,23 @@ impl Client {
         failure: SeedFailure,
         retry_after: Option<Duration>,
     ) {
+        let retry_after = retry_after.and_then(wish_to_stay_away);
+        let stream = self.watch.as_mut().and_then(|watch| watch.end(request));
         let asked = self.seeds.settle(request);
         let slept = self.notice(now);
+        // It did not survive a sleep.
+        let lost_asleep = failure == SeedFailure::Unreachable && slept;
+        if let Some(stream) = stream {
+            self.outbox.push(Command::CancelFetch { request });
+            if !lost_asleep {
+                self.stream_failed(now, stream, failure, retry_after);
+            }
+        }
         match asked {
-            // It did not survive a sleep.
-            Some(_) if failure == SeedFailure::Unreachable && slept => {
+            Some(_) if lost_asleep => {
                 self.fetch(now);
             }
-            Some(seed) => self.seed_failed(now, seed, failure, retry_after.and_then(wish_to_stay_away)),
+            Some(seed) => self.seed_failed(now, seed, failure, retry_after),
             None => {}
         }
     }
@@ -571,6 +588,7 @@ impl Client {
         };
         self.abandon_others();
         self.cancel_fetches();
+        self.unwatch();
         let wait = if attempt.is_some() {
             self.config.close_timeout
         } else {
@@ -641,6 +659,7 @@ impl Client {
             self.cancel_fetches();
             self.fetch(now);
         }
+        self.watch_again(soon);
         match &mut self.phase {
             Phase::Open(_) => self.verify(now, soon),
             Phase::Waiting(wait) if wait.what != WaitFor::Turn && wait.what != WaitFor::Detour => {
@@ -695,7 +714,8 @@ impl Client {
             .min(second)
             .min(self.singles_due())
             .min(or_never(self.seeds.deadline()))
-            .min(or_never(self.seeds.company_at()));
+            .min(or_never(self.seeds.company_at()))
+            .min(self.watch_due());
         Some(at).filter(|&at| at < Instant::NEVER)
     }
 
@@ -780,7 +800,7 @@ impl Client {
             self.give_up(now, second);
             return true;
         }
-        if self.serve_singles(now, assessment) {
+        if self.serve_singles(now, assessment) || now >= self.watch_due() && self.watch(now) {
             return true;
         }
         match self.phase {
@@ -1068,6 +1088,7 @@ impl Client {
     fn end(&mut self, attempt: Option<AttemptId>) {
         self.abandon_others();
         self.cancel_fetches();
+        self.unwatch();
         self.phase = Phase::Closed;
         self.outbox.push(Command::Lost {
             attempt,

@@ -99,8 +99,12 @@ impl Seeds {
 
     /// When a request may be made; never while there is one in flight, or no seed.
     pub(crate) fn ready_at(&self) -> Option<Instant> {
-        let ready = self.seeds.iter().map(|seed| seed.not_before).reduce(Instant::min);
-        ready.filter(|_| !self.in_flight())
+        self.pause_ends().filter(|_| !self.in_flight())
+    }
+
+    /// When there is a seed that is not to be left alone, whatever is in flight.
+    pub(crate) fn pause_ends(&self) -> Option<Instant> {
+        self.seeds.iter().map(|seed| seed.not_before).reduce(Instant::min)
     }
 
     /// When the request in flight is to get company; never if there is nobody to keep it.
@@ -126,17 +130,8 @@ impl Seeds {
             return None;
         }
         let [first, _] = self.in_flight;
-        let count = self.seeds.len() as u16;
-        let seed = (0..count)
-            .map(|step| ((u32::from(self.current) + u32::from(step)) % u32::from(count)) as u16)
-            .filter(|&seed| first.is_none_or(|first| first.seed != seed))
-            .find(|&seed| {
-                self.seeds
-                    .get(usize::from(seed))
-                    .is_some_and(|seed| seed.not_before <= now)
-            })?;
-        self.requests = self.requests.wrapping_add(1);
-        let id = RequestId(self.requests);
+        let seed = self.turn(now, 0, first.map(|first| first.seed))?;
+        let id = self.next_id();
         let deadline = now + timeout;
         self.in_flight = [first, Some(Request { id, seed, deadline })];
         if first.is_none() {
@@ -144,6 +139,31 @@ impl Seeds {
             self.company_at = now + COMPANY_AFTER;
         }
         Some((id, seed))
+    }
+
+    /// Asks the seed whose turn it is for a stream of lists: `further` ones on from the one that is asked first, as often as
+    /// streams have failed. It is not among the requests in flight.
+    pub(crate) fn ask_for_stream(&mut self, now: Instant, further: u16) -> Option<(RequestId, u16)> {
+        let seed = self.turn(now, further, None)?;
+        Some((self.next_id(), seed))
+    }
+
+    /// The first that is not to be left alone, `further` ones on from the one that is asked first.
+    fn turn(&self, now: Instant, further: u16, without: Option<u16>) -> Option<u16> {
+        let count = self.seeds.len() as u16;
+        (0..count)
+            .map(|step| ((u32::from(self.current) + u32::from(further) + u32::from(step)) % u32::from(count)) as u16)
+            .filter(|&seed| without != Some(seed))
+            .find(|&seed| {
+                self.seeds
+                    .get(usize::from(seed))
+                    .is_some_and(|seed| seed.not_before <= now)
+            })
+    }
+
+    fn next_id(&mut self) -> RequestId {
+        self.requests = self.requests.wrapping_add(1);
+        RequestId(self.requests)
     }
 
     /// Ends the request if it is in flight, and says which seed it went to. `None` for a late answer.

@@ -70,7 +70,16 @@ pub enum Command {
         /// Its position among the seeds.
         seed: u16,
     },
-    /// Abort this request; its answer is not wanted any more.
+    /// Ask this seed for a stream of lists: each is told as the answer to this request
+    /// ([`handle_list`](super::Client::handle_list)), that anything arrived as
+    /// [`handle_stream_heard`](super::Client::handle_stream_heard), and the end of it as its failure.
+    Watch {
+        /// Comes back with each list.
+        request: RequestId,
+        /// Its position among the seeds.
+        seed: u16,
+    },
+    /// Abort this request or stream; what comes of it is not wanted any more.
     CancelFetch {
         /// The request.
         request: RequestId,

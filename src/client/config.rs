@@ -12,6 +12,8 @@ pub struct Config {
     pub seed_timeout: Duration,
     /// How often a newer list is asked for while connected, ± 20 %.
     pub refresh_interval: Duration,
+    /// Whether the seeds are asked for a stream of lists while connected: changes are heard of at once.
+    pub watches: bool,
     /// How long the application may take to say where and with which credentials to connect; `None` if it is not asked,
     /// and an attempt begins at once.
     pub credential_timeout: Option<Duration>,
@@ -56,6 +58,7 @@ impl Default for Config {
             seeds: 1,
             seed_timeout: Duration::from_secs(5.0),
             refresh_interval: Duration::from_secs(60.0),
+            watches: false,
             credential_timeout: None,
             connect_timeout: Duration::from_secs(10.0),
             dials_are_delayed: false,

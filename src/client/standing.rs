@@ -22,7 +22,8 @@ const SHORTEST_DRAIN: Duration = Duration::from_secs(30.0);
 /// A draw whether to move is no more frequent than this, ± 20 %, and none follows a connection sooner than that.
 const BETWEEN_DRAWS: Duration = Duration::from_secs(60.0);
 const SETTLED_AFTER: Duration = Duration::from_secs(120.0);
-/// Those whose draw fell on moving start within this.
+/// Those whose draw fell on moving start within this; where all hear of a list at once, within as long as polls would have
+/// taken to bring it to all of them.
 const MOVES_WITHIN: Duration = Duration::from_secs(10.0);
 
 /// A connection that stands.
@@ -323,17 +324,18 @@ impl Client {
     /// that versions stand still.
     fn draw_move(&mut self, now: Instant, link: &Link, list: &ServerList, assessment: &mut Assessment) {
         self.weigh(now, Overrides::default(), assessment);
-        let polled = if self.config.refresh_interval < FOREVER {
+        let polled = if self.config.refresh_interval < FOREVER && !self.config.watches {
             self.config.refresh_interval
         } else {
             BETWEEN_DRAWS
         };
+        let interval = polled.max(list.ttl);
         let occasion = Occasion {
             selector: &self.selector,
             list,
             assessment,
             own: link.server,
-            interval: polled.max(list.ttl),
+            interval,
             affinity: self.config.affinity,
             now,
         };
@@ -352,8 +354,9 @@ impl Client {
         } else if drawn.is_none() && self.config.rebalance {
             drawn = occasion.rebalance(&mut self.underused, random);
         }
+        let within = if self.config.watches { interval } else { MOVES_WITHIN };
         self.departure = drawn.map(|(target, reason)| Departure {
-            at: now + random.jitter(MOVES_WITHIN),
+            at: now + random.jitter(within),
             reason,
             target: Some(target),
         });

@@ -43,7 +43,7 @@ impl Core {
     ///
     /// `settings`: `seedTimeout`, `refreshInterval`, `credentialTimeout`, `connectTimeout`, `minUptime`, `closeTimeout`, the
     /// heartbeat's interval and timeout, `silenceTimeout`, `linger`; what is missing has its default. `flags`: prepares, hedge,
-    /// failback, rebalance, a platform that delays attempts after failures, a secure page; the lowest bit first.
+    /// failback, rebalance, a platform that delays attempts after failures, a secure page, watches; the lowest bit first.
     #[wasm_bindgen(constructor)]
     pub fn new(random_seed: f64, seeds: u16, settings: &[f64], flags: u8, affinity: Option<String>) -> Self {
         let default = Config::default();
@@ -82,6 +82,7 @@ impl Core {
             seeds,
             seed_timeout,
             refresh_interval,
+            watches: flag(6),
             credential_timeout: given(credential_timeout),
             connect_timeout,
             min_uptime,
@@ -192,6 +193,9 @@ impl Core {
     /// | 12 | the page or the machine has slept, or is on another network |
     /// | 13 | the ping for this connection could not be sent |
     /// | 14 | the application closes this connection, which was chosen once |
+    /// | 15 | something arrived in this stream |
+    /// | 16 | nobody sees the page |
+    /// | 17 | somebody does |
     pub fn tell(&mut self, now: f64, what: u8, attempt: u32) {
         let (now, attempt) = (Instant::from_millis(now), AttemptId(attempt));
         let client = &mut self.client;
@@ -209,6 +213,8 @@ impl Core {
             10 | 11 => client.handle_network(now, what == 11),
             12 => client.handle_wake(now),
             13 => client.handle_not_asked(attempt),
+            15 => client.handle_stream_heard(now, RequestId(attempt.0)),
+            16 | 17 => client.handle_visibility(now, what == 17),
             _ => client.handle_leave(now, attempt),
         }
     }
@@ -240,7 +246,7 @@ impl Core {
     /// | kind | command | then |
     /// |---|---|---|
     /// | 0 | the state is another one | |
-    /// | 1 | ask a seed | request, seed |
+    /// | 1 | ask a seed | request, seed, for a stream? |
     /// | 2 | abort the request | request |
     /// | 3 | open a connection | attempt, is it beside another one?, server, group, probability, reason |
     /// | 4 | the connection stands | attempt |
@@ -260,6 +266,7 @@ impl Core {
         let (kind, numbers): (u8, [f64; 3]) = match command {
             Command::State(_) => (0, [0.0; 3]),
             Command::Fetch { request, seed } => (1, [request.0.into(), seed.into(), 0.0]),
+            Command::Watch { request, seed } => (1, [request.0.into(), seed.into(), 1.0]),
             Command::CancelFetch { request } => (2, [request.0.into(), 0.0, 0.0]),
             Command::Connect {
                 attempt,

@@ -102,7 +102,7 @@ impl Chaos {
         let request = self.watched.asked().filter(|_| self.pick(4) != 0);
         let request = request.unwrap_or(evenkeel::RequestId(self.pick(9) as u32));
         let now = self.now;
-        let commands = match self.pick(52) {
+        let commands = match self.pick(58) {
             0 => self.watched.start(now),
             1..=4 => {
                 let list = self.list();
@@ -166,7 +166,30 @@ impl Chaos {
                 self.goes_through(attempt);
                 Vec::new()
             }
-            40 if self.pick(4) == 0 => {
+            40..=42 => {
+                let list = self.list();
+                match self.watched.stream() {
+                    Some(stream) => self.watched.list(now, stream, list),
+                    None => Vec::new(),
+                }
+            }
+            43 => match self.watched.stream() {
+                Some(stream) => {
+                    let status = [SeedFailure::Unreachable, SeedFailure::Overloaded, SeedFailure::BadList];
+                    let (failure, wish) = (status[self.pick(3)], [None, Some(60.0)][self.pick(2)]);
+                    self.watched.list_failed(now, stream, failure, wish.map(secs))
+                }
+                None => Vec::new(),
+            },
+            44 => {
+                let visible = self.pick(3) != 0;
+                self.watched.tell(now, |client| client.handle_visibility(now, visible))
+            }
+            45 => {
+                let stream = self.watched.stream().filter(|_| self.pick(4) != 0).unwrap_or(request);
+                self.watched.tell(now, |client| client.handle_stream_heard(now, stream))
+            }
+            46 if self.pick(4) == 0 => {
                 self.goes_on(secs(300.0));
                 Vec::new()
             }
@@ -249,6 +272,10 @@ impl Chaos {
                 let commands = self.watched.tell(now, |client| client.handle_heard(attempt, now));
                 self.remember(commands);
             }
+            if let Some(stream) = self.watched.stream() {
+                let commands = self.watched.tell(now, |client| client.handle_stream_heard(now, stream));
+                self.remember(commands);
+            }
             let commands = self.watched.wake(now);
             self.remember(commands);
             let mut answers = 0;
@@ -271,6 +298,7 @@ fn any_config(random: &mut Random) -> Config {
         dials_are_delayed: often(2),
         prepares: often(2),
         hedge: often(2),
+        watches: often(2),
         refresh_interval: if often(4) { FOREVER } else { secs(60.0) },
         heartbeat_interval: if often(2) { secs(20.0) } else { FOREVER },
         heartbeat_timeout: secs(if often(2) { 5.0 } else { 40.0 }),
@@ -356,7 +384,8 @@ fn stays_well(done: &[Command]) {
     let lost = count(|command| matches!(command, Command::Lost { moved: None, .. }));
     let connects = count(|command| matches!(command, Command::Connect { .. }));
     let fetches = count(|command| matches!(command, Command::Fetch { .. }));
-    assert!(lost == 0 && connects <= 12 && fetches <= 20, "{done:?}");
+    let streams = count(|command| matches!(command, Command::Watch { .. }));
+    assert!(lost == 0 && connects <= 12 && fetches <= 20 && streams <= 1, "{done:?}");
 }
 
 #[test]

@@ -33,3 +33,4 @@ mod selector;
 mod singles;
 mod small_fleets;
 mod start;
+mod watching;

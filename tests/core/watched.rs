@@ -42,6 +42,8 @@ pub(crate) struct Watched {
     /// The attempts that are under way or open, as far as a driver knows, the one that counts last.
     sockets: Vec<Socket>,
     asked: Vec<RequestId>,
+    /// A stream of lists, asked for or open.
+    stream: Option<RequestId>,
     /// What arrived last on each connection, if the client is told of it only when it is drained.
     arrived: Vec<(AttemptId, Instant)>,
     told: State,
@@ -57,6 +59,7 @@ impl Watched {
             assessment: Assessment::default(),
             sockets: Vec::new(),
             asked: Vec::new(),
+            stream: None,
             arrived: Vec::new(),
             told: State::Idle,
             ended: false,
@@ -90,6 +93,10 @@ impl Watched {
         self.asked.last().copied()
     }
 
+    pub(crate) fn stream(&self) -> Option<RequestId> {
+        self.stream
+    }
+
     pub(crate) fn start(&mut self, now: Instant) -> Vec<Command> {
         self.client.handle_start();
         self.drain(now)
@@ -101,7 +108,7 @@ impl Watched {
     }
 
     pub(crate) fn list(&mut self, now: Instant, request: RequestId, list: Arc<ServerList>) -> Vec<Command> {
-        let late = !self.asked.contains(&request);
+        let late = !self.asked.contains(&request) && self.stream != Some(request);
         self.settle(request);
         let accepted = self.client.handle_list(now, request, list);
         assert!(!(late && accepted), "a late list was accepted");
@@ -204,8 +211,8 @@ impl Watched {
         assert!(self.sockets.len() <= 2, "too many sockets: {:?}", self.sockets);
         if state == State::Closed {
             assert_eq!(
-                (&self.sockets[..], &self.asked[..]),
-                (&[][..], &[][..]),
+                (&self.sockets[..], &self.asked[..], self.stream),
+                (&[][..], &[][..], None),
                 "something is left over: {commands:?}"
             );
             self.ended = true;
@@ -233,6 +240,11 @@ impl Watched {
                 self.asked.push(request);
                 assert!(self.asked.len() <= 2, "too many requests at a time");
             }
+            Command::Watch { request, .. } => {
+                assert_eq!(self.stream, None, "two streams at a time");
+                self.stream = Some(request);
+            }
+            Command::CancelFetch { request } if self.stream == Some(request) => self.stream = None,
             Command::CancelFetch { request } => {
                 assert!(self.asked.contains(&request), "cancelled what was not asked");
                 self.settle(request);

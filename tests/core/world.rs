@@ -85,6 +85,7 @@ pub(crate) struct FleetServer {
 pub(crate) enum Happened {
     State(State),
     Fetch(u16),
+    Watch(u16),
     Cancelled,
     Connect(usize, Reason),
     /// An attempt beside another one, or beside the connection.
@@ -112,6 +113,8 @@ pub(crate) struct WorldClient {
     pub(crate) log: Vec<(f64, Happened)>,
     /// The servers that serve it, or are about to.
     connections: Vec<Connection>,
+    /// A seed sends it lists.
+    stream: Option<Stream>,
     asks_for_credentials: bool,
 }
 
@@ -123,7 +126,16 @@ struct Connection {
     open: bool,
 }
 
+/// A client's stream, as its seed has it.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    request: RequestId,
+    seed: u16,
+}
+
 enum Event {
+    Streamed(RequestId, Arc<ServerList>),
+    StreamLives(RequestId),
     Answer(RequestId, Result<Arc<ServerList>, (SeedFailure, Option<f64>)>),
     Dial(AttemptId, usize),
     CredentialsFailed(AttemptId),
@@ -144,6 +156,8 @@ pub(crate) struct World {
     pub(crate) now: f64,
     pub(crate) servers: Vec<FleetServer>,
     pub(crate) seeds: Vec<Answer>,
+    /// What they do when they are asked for a stream.
+    pub(crate) streams: Vec<Answer>,
     pub(crate) clients: Vec<WorldClient>,
     pub(crate) credentials: Credentials,
     /// How long the application takes to prepare a connection, in seconds; `None`: for ever.
@@ -190,6 +204,7 @@ impl World {
             now: 0.0,
             servers: servers.collect(),
             seeds: vec![Answer::List],
+            streams: vec![Answer::List],
             clients: Vec::new(),
             credentials: Credentials::Gives(0.0),
             prepares_in: Some(0.05),
@@ -233,6 +248,7 @@ impl World {
             watched: Watched::new(config, random_seed),
             log: Vec::new(),
             connections: Vec::new(),
+            stream: None,
         });
         self.clients.len() - 1
     }
@@ -444,6 +460,10 @@ impl World {
         let commands = match event {
             Event::Dial(attempt, _) => this.watched.tell(now, |client| client.handle_dialed(now, attempt)),
             Event::CredentialsFailed(attempt) => this.watched.credentials_failed(now, attempt),
+            Event::Streamed(request, list) => this.watched.list(now, request, list),
+            Event::StreamLives(request) => this
+                .watched
+                .tell(now, |client| client.handle_stream_heard(now, request)),
             Event::Answer(request, Ok(list)) => this.watched.list(now, request, list),
             Event::Answer(request, Err((failure, wish))) => {
                 this.watched.list_failed(now, request, failure, wish.map(secs))
@@ -481,7 +501,14 @@ impl World {
                     }
                     Happened::Fetch(seed)
                 }
-                Command::CancelFetch { .. } => Happened::Cancelled,
+                Command::Watch { request, seed } => {
+                    self.begin_stream(client, request, seed);
+                    Happened::Watch(seed)
+                }
+                Command::CancelFetch { request } => {
+                    self.clients[client].stream.take_if(|stream| stream.request == request);
+                    Happened::Cancelled
+                }
                 Command::Connect {
                     attempt,
                     decision,
@@ -528,6 +555,50 @@ impl World {
                 Command::Retry(retry) => Happened::Retry(retry),
             };
             self.clients[client].log.push((self.now, happened));
+        }
+    }
+
+    fn begin_stream(&mut self, client: usize, request: RequestId, seed: u16) {
+        match self.streams[usize::from(seed)] {
+            Answer::List => {
+                self.clients[client].stream = Some(Stream { request, seed });
+                let list = self.list();
+                self.schedule(2.0 * LATENCY, client, Event::Streamed(request, list));
+            }
+            Answer::Fails(failure, wish) => {
+                self.schedule(2.0 * LATENCY, client, Event::Answer(request, Err((failure, wish))));
+            }
+            Answer::Nothing => {}
+        }
+    }
+
+    /// The seeds send everybody who watches the list as it is now.
+    pub(crate) fn stream_list(&mut self) {
+        self.made.0 = f64::NEG_INFINITY;
+        let list = self.list();
+        self.to_streams(|request| Event::Streamed(request, Arc::clone(&list)));
+    }
+
+    /// They send a comment.
+    pub(crate) fn stream_comment(&mut self) {
+        self.to_streams(Event::StreamLives);
+    }
+
+    /// A seed ends its streams.
+    pub(crate) fn end_streams(&mut self, of: u16) {
+        for client in 0..self.clients.len() {
+            if let Some(stream) = self.clients[client].stream.take_if(|stream| stream.seed == of) {
+                let end = Event::Answer(stream.request, Err((SeedFailure::Unreachable, None)));
+                self.schedule(LATENCY, client, end);
+            }
+        }
+    }
+
+    fn to_streams(&mut self, event: impl Fn(RequestId) -> Event) {
+        for client in 0..self.clients.len() {
+            if let Some(Stream { request, .. }) = self.clients[client].stream {
+                self.schedule(LATENCY, client, event(request));
+            }
         }
     }
 

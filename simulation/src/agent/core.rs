@@ -77,7 +77,9 @@ impl Agent for Core {
                 Command::Abandon { attempt } => return Some(Act::Abandon { attempt: attempt.0 }),
                 Command::Migrated { .. } | Command::Lost { moved: Some(_), .. } => return Some(Act::Move),
                 // Late answers are ignored by the core itself; the rest is for applications.
-                Command::CancelFetch { .. }
+                // Nobody here watches.
+                Command::Watch { .. }
+                | Command::CancelFetch { .. }
                 | Command::State(_)
                 | Command::Resort { .. }
                 | Command::Opened { .. }

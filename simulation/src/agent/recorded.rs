@@ -440,6 +440,8 @@ impl Recorded {
                     seed,
                 });
             }
+            // None of these clients watches.
+            Command::Watch { .. } => {}
             Command::CancelFetch { request } => {
                 let aborted = self.requests.remove(&request.0);
                 self.did.extend(aborted.map(|_| Did::Abort { request: request.0 }));

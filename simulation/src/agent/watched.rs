@@ -227,6 +227,7 @@ fn name_of(command: &Command) -> &'static str {
     match command {
         Command::State(_) => "state",
         Command::Fetch { .. } => "fetch",
+        Command::Watch { .. } => "watch",
         Command::CancelFetch { .. } => "cancel-fetch",
         Command::Resort { fallback: true } => "resort-to-fallback",
         Command::Resort { fallback: false } => "resort-to-cache",

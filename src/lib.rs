@@ -28,6 +28,7 @@
 //!    [`client::AttemptId`], and what comes late for one that is over is ignored.
 //! 3. **A connection**: [`client::Command::Opened`]. While it stands (`client::standing`) it is asked whether it lives
 //!    (`client::liveness`), and newer lists say whether to leave it (`moving`): the next one is opened beside it first.
+//!    Where it watches, those come as they are made ([`client::Command::Watch`], `client::watching`).
 //! 4. **Trouble**: [`cause::Cause`] says of which kind it was, and so who is to blame; `queue` how long to wait, so
 //!    that a fleet that lost a server is not stormed by those who lost it too. [`client::Command::Retry`] announces the
 //!    wait, and it begins anew.

@@ -170,8 +170,10 @@ impl Client {
         retry_after: Option<Duration>,
     ) {
         let lasted = now >= stream.since + self.config.min_uptime;
-        if let Some(watch) = &mut self.watch {
-            let pause = watch.pause(now, lasted, retry_after, &mut self.random);
+        let Some(watch) = &mut self.watch else { return };
+        let pause = watch.pause(now, lasted, retry_after, &mut self.random);
+        // Whoever waits for a connection does not wait for this.
+        if self.link().is_some() {
             self.retry(pause, RetryCause::Seed(failure));
         }
     }

@@ -11,6 +11,7 @@ export interface Settings
       SocketOptions,
       | "seedTimeout"
       | "refreshInterval"
+      | "watch"
       | "credentialTimeout"
       | "connectTimeout"
       | "minUptime"
@@ -74,8 +75,8 @@ export interface Credentials {
 
 /** What the driver asks of the face. None of it throws, except `dial`. */
 export interface Face {
-  /** Asks a seed; the driver is told the outcome, once, in a later task. */
-  ask(seed: number, request: number, signal: Platform.AbortSignal): void;
+  /** Asks a seed; the driver is told the outcome, once, in a later task. For a stream, it is told of all that arrives. */
+  ask(seed: number, request: number, signal: Platform.AbortSignal, watches: boolean): void;
   /** Asks the application, if it wants to be asked. */
   credentials: ((server: Server) => Promise<Credentials>) | undefined;
   /** This is where the way leads now. */

@@ -61,7 +61,8 @@ const MIGRATE = 8;
 const REFRESH = 9;
 const NOT_ASKED = 13;
 export const LEAVE = 14;
-const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12 };
+const HEARD = 15;
+const NEWS: Record<string, number> = { offline: 10, online: 11, wake: 12, hidden: 16, look: 17 };
 
 // States, as far as they matter here.
 const CONNECTING = 1;
@@ -126,6 +127,8 @@ interface Link {
 interface Asked {
   seed: number;
   abort: AbortController;
+  /** For a stream: its end is the core's to say. */
+  watches: boolean;
 }
 
 /** A connection that is chosen once, as the driver sees it that chooses for it. */
@@ -168,7 +171,7 @@ export class Driver {
 
   /** Idle. */
   constructor(Wasm: WasmClass, face: Face, settings: Settings) {
-    const { prepare, hedge, failback, rebalance = prepare, heartbeat } = settings;
+    const { prepare, hedge, failback, rebalance = prepare, heartbeat, watch } = settings;
     this.#Wasm = Wasm;
     this.#face = face;
     this.#settings = settings;
@@ -197,6 +200,7 @@ export class Driver {
         globalThis.navigator?.userAgent?.includes("Firefox/"),
         // Browsers refuse `ws:` to other machines there.
         globalThis.origin?.startsWith("https:"),
+        watch,
       ].reduce<number>((bits, flag, bit) => bits | (+!!flag << bit), 0),
       settings.affinity,
     );
@@ -290,27 +294,28 @@ export class Driver {
     }
   }
 
-  /** A seed has answered. */
-  answered(request: number, { response, document, at }: Answer): void {
+  /** A seed has answered; without an answer, something has arrived in its stream. */
+  answered(request: number, answer?: Answer): void {
     const asked = this.#requests.get(request);
     if (!asked) return;
+    if (!answer) {
+      this.tell(HEARD, request);
+      return;
+    }
+    const { response, document, at } = answer;
+    const base = response?.url || this.#settings.bases[asked.seed];
     const header = (name: string): string => response?.headers?.get(name) ?? "";
     if (response && !response.ok) {
       const wish = header("retry-after");
       // A number of seconds, or a date.
       const seconds = /^\d+$/.test(wish) ? +wish : (Date.parse(wish) - Date.now()) / 1000;
-      this.#listFailed(
-        request,
-        response.status,
-        `${response.status} from ${this.#settings.bases[asked.seed]}`,
-        seconds,
-      );
+      this.#listFailed(request, response.status, `${response.status} from ${base}`, seconds);
     } else {
       const age = Number.parseInt(header("age"), 10);
       const waited = (performance.now() - at) / 1_000;
       const arrival: Arrival = {
         document,
-        base: response?.url || this.#settings.bases[asked.seed],
+        base,
         // What was asked for before the wasm was there may have waited for it.
         age: waited > LATE ? (age || 0) + waited : age,
         maxAge: Number(/(?:^|[\s,])max-age=(\d+)/i.exec(header("cache-control"))?.[1]),
@@ -321,7 +326,7 @@ export class Driver {
         this.#listFailed(request, 200, error as EvenkeelError);
       }
     }
-    this.#requests.delete(request);
+    if (!asked.watches) this.#requests.delete(request);
     this.#pump();
   }
 
@@ -383,7 +388,6 @@ export class Driver {
     // A request that sleeps holds up, in Chromium, those of every page that is awake. The core asks again when it wakes up.
     if (news === "asleep") this.#dropRequests();
     const what = NEWS[news];
-    // To be shown again is to look at the clock, which pumping does.
     if (what === undefined) this.#pump();
     else this.tell(what);
   }
@@ -413,7 +417,7 @@ export class Driver {
       if (this.#linksChanged && (state === CONNECTING || state === RECONNECTING)) this.#showNext();
       this.#linksChanged = false;
       // Of what nobody has asked for, nobody is to be told.
-      this.#closing = undefined;
+      this.#closing = this.#seedError = undefined;
     } finally {
       this.#pumping = false;
     }
@@ -427,9 +431,9 @@ export class Driver {
     if (kind === 0) {
       face.changed();
     } else if (kind === 1) {
-      const asked = { seed: rest[0], abort: new AbortController() };
+      const asked = { seed: rest[0], abort: new AbortController(), watches: !!rest[1] };
       this.#requests.set(id, asked);
-      face.ask(asked.seed, id, asked.abort.signal);
+      face.ask(asked.seed, id, asked.abort.signal, asked.watches);
     } else if (kind === 2) {
       this.#requests.get(id)?.abort.abort();
       this.#requests.delete(id);

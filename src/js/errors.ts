@@ -14,6 +14,8 @@ const table = {
   "seed-forbidden": "The seed refuses (HTTP 403). Check what the user may do; close() if that will not change",
   "seed-redirected": "The seed redirects to where the option allow forbids. Allow it, or ask the other address",
   "seed-status": "The seed answered with an HTTP error. Open its URL and see",
+  "stream-ended":
+    "The stream of lists has ended. It is begun anew; if none lasts, see what is between, or set watch to false",
   "seed-failed": "The seed threw or rejected. See the cause",
   "list-too-large": "The list is over 4 MiB. List fewer servers, or shorter",
   "list-not-json": "The list is not JSON. Open the URL of the seed and see",

@@ -45,6 +45,14 @@ export interface BalancedWebSocketOptions {
    */
   refreshInterval?: number | false | undefined;
   /**
+   * Hear of changes at once? While connected, and somebody sees the page, each seed's list is also read as a stream of
+   * server-sent events: true, from the seed's sibling `watch` (`https://api.example.com/servers?of=eu`:
+   * `https://api.example.com/watch?of=eu`), or from this URL, relative to the seed's. Each list of it puts the next fetch
+   * off; without it, fetching goes on as ever. `request` and `parse` apply to it too. Default: false, since it costs the seed
+   * an open connection per client, and the browser one of the six it has for a host that has HTTP/1.1 only.
+   */
+  watch?: boolean | string | Platform.URL | undefined;
+  /**
    * Where the last list is kept for the next visit, in the storage of the page's origin; false: nowhere.
    * Default: a key made of the seeds' URLs. Lists from functions are not kept unless a key is given.
    */
@@ -221,6 +229,7 @@ const sharedTable: Table<Pick<BalancedWebSocketOptions, Shared>> = {
 const socketTable: Table<BalancedWebSocketOptions> = {
   ...sharedTable,
   refreshInterval: [`false or ${milliseconds}`, 60_000],
+  watch: ["boolean or string or object", false],
   affinity: ["string"],
   url: ["function"],
   protocols: ["function"],
@@ -293,6 +302,7 @@ function read<T extends object>(given: T | null | undefined, table: Table<T>): T
 type WithDefault =
   | "seedTimeout"
   | "refreshInterval"
+  | "watch"
   | "credentialTimeout"
   | "hedge"
   | "failback"

@@ -1,5 +1,5 @@
 /** What can be told of the page and the network. */
-export type PageNews = "offline" | "online" | "wake" | "look" | "asleep";
+export type PageNews = "offline" | "online" | "wake" | "look" | "hidden" | "asleep";
 
 interface Connection extends EventTarget {
   readonly type?: string;
@@ -10,7 +10,7 @@ interface Connection extends EventTarget {
  * ends that.
  *
  * `asleep`: the page is put into the back/forward cache or frozen, and its sockets may not live on. `wake`: it is back, or
- * the network is another one. `look`: the page is shown again, and its timers may be late.
+ * the network is another one. `hidden`: nobody sees it. `look`: it is shown again, and its timers may be late.
  */
 export function watchPage(tell: (news: PageNews) => void): () => void {
   const { document, navigator } = globalThis;
@@ -26,7 +26,7 @@ export function watchPage(tell: (news: PageNews) => void): () => void {
   on(globalThis, "pageshow", (event) => (event as PageTransitionEvent).persisted && tell("wake"));
   on(document, "freeze", () => tell("asleep"));
   on(document, "resume", () => tell("wake"));
-  on(document, "visibilitychange", () => document.visibilityState === "visible" && tell("look"));
+  on(document, "visibilitychange", () => tell(document.visibilityState === "visible" ? "look" : "hidden"));
   // It fires for every estimate of speed as well; where the kind of network is known, only another one matters.
   let type = connection?.type;
   on(connection, "change", () => {
@@ -34,6 +34,7 @@ export function watchPage(tell: (news: PageNews) => void): () => void {
     type = connection?.type;
   });
   if (navigator?.onLine === false) tell("offline");
+  if (document?.visibilityState === "hidden") tell("hidden");
   return () => {
     for (const end of ends) end();
   };

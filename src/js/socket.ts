@@ -16,7 +16,16 @@ import type { Server, ServerStatus } from "./list.js";
 import { type BalancedWebSocketOptions, type Sendable, type SocketOptions, socketOptions } from "./options.js";
 import type * as Platform from "./platform.js";
 import { type Message, Queue, toMessage } from "./queue.js";
-import { ask, type ListDocument, parseFallback, parseSource, plain, type SeedFunction, type Source } from "./source.js";
+import {
+  ask,
+  type ListDocument,
+  parseFallback,
+  parseSource,
+  parseWatch,
+  plain,
+  type SeedFunction,
+  type Source,
+} from "./source.js";
 import { allowing, baseUrl, parseClose, parseProtocols, parseUrl } from "./validate.js";
 
 // By number, as the core has them; the others need no name here.
@@ -64,7 +73,11 @@ interface Role {
 
 /** The options as the driver and a request want them, and the plan. */
 type SocketSettings = Settings &
-  Omit<SocketOptions, "fallback"> & { WebSocket: NonNullable<BalancedWebSocketOptions["WebSocket"]> };
+  Omit<SocketOptions, "fallback"> & {
+    WebSocket: NonNullable<BalancedWebSocketOptions["WebSocket"]>;
+    /** Per seed, where its list is watched. */
+    streams: string[];
+  };
 
 /** What the socket inherits, typed by the kinds of event that it has. */
 export interface SocketTarget extends Platform.EventTarget {
@@ -175,6 +188,7 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
       ...plan,
       WebSocket: WebSocket as SocketSettings["WebSocket"],
       fallback: parseFallback(fallback),
+      streams: parseWatch(given.watch, plan.seeds),
       allows: guarded(allowing(allow), false),
       rank: guarded(rank, NaN),
       keeps: !!role.kept,
@@ -417,14 +431,16 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     const { message, reply } = heartbeat ?? {};
     const isReply = typeof reply === "function" ? guarded(reply, false) : (data: unknown) => data === reply;
     return {
-      ask: (index, request, signal) => {
-        const first = index ? undefined : this.#first;
+      ask: (index, request, signal, watches) => {
+        const { seeds, streams } = this.#settings;
+        const hear = (answer?: Answer): void => this.#driver?.answered(request, answer);
+        const first = index || watches ? undefined : this.#first;
         if (first) {
           this.#first = undefined;
           signal.addEventListener("abort", () => this.#firstAbort.abort());
         }
-        (first ?? this.#ask(this.#settings.seeds[index] as SeedFunction, signal)).then(
-          (answer) => this.#driver?.answered(request, answer),
+        (first ?? this.#ask((watches ? streams : seeds)[index] as string, signal, watches ? hear : undefined)).then(
+          hear,
           (error) => this.#driver?.unanswered(request, error),
         );
       },
@@ -491,11 +507,12 @@ export class Socket extends (EventTarget as new () => SocketTarget) implements P
     };
   }
 
-  async #ask(seed: string | SeedFunction, signal: AbortSignal): Promise<Answer> {
+  async #ask(seed: string | SeedFunction, signal: AbortSignal, hear?: (answer?: Answer) => void): Promise<Answer> {
     try {
-      return await ask(seed, this.#settings, signal);
+      return await ask(seed, this.#settings, signal, hear);
     } catch (error) {
-      throw this.#note(error as EvenkeelError);
+      // Of what we have given up ourselves there is nothing to log.
+      throw signal.aborted ? error : this.#note(error as EvenkeelError);
     }
   }
 

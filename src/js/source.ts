@@ -74,8 +74,28 @@ export function parseSource(source: Source): Plan {
   return { seeds: [], bases: [baseUrl()], fixed };
 }
 
-/** The answer as text, but no more of it than a list may have. */
-async function textOf(response: Response): Promise<string> {
+/** The option `watch`: where the changes of each seed's list are to be had. */
+export function parseWatch(watch: boolean | string | Platform.URL | undefined, seeds: Plan["seeds"]): string[] {
+  if (!watch) return [];
+  try {
+    const [first, ...others] = seeds as string[];
+    // No seed, and one that is a function, are no URL.
+    return [first, ...others].map((seed) => {
+      // Its query is for its sibling as well, and not for whatever else is named.
+      const url = new URL(watch === true ? `watch${new URL(seed as string).search}` : watch, seed);
+      if (!url.protocol.startsWith("http")) throw url;
+      return url.href;
+    });
+  } catch {
+    throw new EvenkeelError("bad-option", "watch: true or an http(s): URL expected, and seeds that have URLs");
+  }
+}
+
+/**
+ * The answer as text, but no more of it than a list may have. `hear` has it taken for a stream of server-sent events: it gets
+ * the data of each `list` event, and "" whenever anything arrives.
+ */
+async function textOf(response: Response, hear?: (data: string) => unknown): Promise<string> {
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
@@ -88,15 +108,33 @@ async function textOf(response: Response): Promise<string> {
       throw new EvenkeelError("list-too-large");
     }
     text += decoder.decode(value, { stream: true });
+    await hear?.("");
+    // Whoever writes a list in one line has it looked through once.
+    if (hear && value.includes(10)) {
+      const events = text.split(/\n\r?\n/);
+      text = events.pop() as string;
+      for (const event of events) {
+        left = MAX_BYTES;
+        const lines = event.split(/\r?\n/);
+        if (lines.some((line) => /^event: ?list$/.test(line))) {
+          const data = lines.filter((line) => line.startsWith("data:"));
+          await hear(data.map((line) => line.replace(/^data: ?/, "")).join("\n"));
+        }
+      }
+    }
   }
   return text + decoder.decode();
 }
 
-/** Asks a seed once. Rejects with the error that says how it failed. */
+/**
+ * Asks a seed once. Rejects with the error that says how it failed. With `hear` it is a stream that is asked for: each list of it
+ * is an answer, none is a sign of life, and in the end it rejects.
+ */
 export async function ask(
   seed: string | SeedFunction,
   { request, parse, allows, fetch = globalThis.fetch }: Pick<SocketOptions, "request" | "parse" | "fetch"> & Opinions,
   signal: Platform.AbortSignal,
+  hear?: (answer?: Answer) => void,
 ): Promise<Answer> {
   let failure: ErrorCode = "seed-failed";
   try {
@@ -105,7 +143,8 @@ export async function ask(
     }
     const init = typeof request === "function" ? await request(seed) : request;
     failure = "seed-unreachable";
-    const response = await fetch(seed, { cache: "no-cache", ...init, signal });
+    // A stream that a cache were to keep would keep others of the same URL waiting.
+    const response = await fetch(seed, { cache: hear ? "no-store" : "no-cache", ...init, signal });
     const stray = response.redirected && allows && !allows(new URL(response.url));
     if (!response.ok || stray) {
       // Lets go of the connection; how that ends is nobody's concern.
@@ -113,10 +152,16 @@ export async function ask(
       if (stray) throw new EvenkeelError("seed-redirected", response.url);
       return { response, document: undefined, at: performance.now() };
     }
-    const text = await textOf(response);
-    failure = parse ? "parse-failed" : "list-not-json";
-    const document = parse ? plain(await parse(text, response)) : JSON.parse(text);
-    return { response, document, at: performance.now() };
+    const read = async (text: string): Promise<Answer> => {
+      failure = parse ? "parse-failed" : "list-not-json";
+      const document = parse ? plain(await parse(text, response)) : JSON.parse(text);
+      failure = "stream-ended";
+      return { response, document, at: performance.now() };
+    };
+    if (hear) failure = "stream-ended";
+    const text = await textOf(response, hear && (async (data) => hear(data ? await read(data) : undefined)));
+    if (hear) throw new EvenkeelError(failure);
+    return await read(text);
   } catch (error) {
     throw error instanceof EvenkeelError ? error : new EvenkeelError(failure, error);
   }

@@ -124,6 +124,24 @@ fn it_outlives_the_connection_and_none_is_begun_without_one() {
 }
 
 #[test]
+fn its_end_is_told_only_to_who_is_connected() {
+    for connected in [true, false] {
+        let mut world = settled(World::of_three(), 1);
+        if !connected {
+            (0..3).for_each(|server| world.kill(server));
+        }
+        let from = world.now;
+        world.end_streams(0);
+        world.run_for(LATENCY);
+        let told = world
+            .causes(0, from)
+            .contains(&RetryCause::Seed(SeedFailure::Unreachable));
+        assert_eq!(told, connected);
+        assert_eq!(world.clients[0].watched.stream(), None);
+    }
+}
+
+#[test]
 fn while_nobody_sees_the_page_there_is_none_and_requests_go_on() {
     let mut world = settled(World::of_three(), 1);
     world.tell(0, |client, now| client.handle_visibility(now, false));

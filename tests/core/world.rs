@@ -576,12 +576,12 @@ impl World {
     pub(crate) fn stream_list(&mut self) {
         self.made.0 = f64::NEG_INFINITY;
         let list = self.list();
-        self.to_streams(|request| Event::Streamed(request, Arc::clone(&list)));
+        self.deliver_to_streams(|request| Event::Streamed(request, Arc::clone(&list)));
     }
 
     /// They send a comment.
     pub(crate) fn stream_comment(&mut self) {
-        self.to_streams(Event::StreamLives);
+        self.deliver_to_streams(Event::StreamLives);
     }
 
     /// A seed ends its streams.
@@ -594,7 +594,7 @@ impl World {
         }
     }
 
-    fn to_streams(&mut self, event: impl Fn(RequestId) -> Event) {
+    fn deliver_to_streams(&mut self, event: impl Fn(RequestId) -> Event) {
         for client in 0..self.clients.len() {
             if let Some(Stream { request, .. }) = self.clients[client].stream {
                 self.schedule(LATENCY, client, event(request));

@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { ask } from "../../dist/source.js";
 import { root } from "../support/package.mjs";
+import { startSeed } from "../support/seed.mjs";
 import * as lists from "./lists.mjs";
 import { inNode } from "./programs.mjs";
 import * as shell from "./shell.mjs";
@@ -57,6 +60,32 @@ const inPage =
       await fleet.remove();
     }
   };
+
+/** The same with a real seed, to which the servers have reported: what is reported next is heard of at once. */
+const watchingSeed = () => async (block, context) => {
+  const seed = await startSeed({ arguments: ["--refresh", "50", "--warm-up", "0"] });
+  const report = async (servers) => {
+    const reports = servers.map((url, at) => ({ id: `${at}`, url, users: 1, ttl: 60 }));
+    await fetch(seed.list, { method: "PUT", body: JSON.stringify({ servers: reports }) });
+  };
+  const allAreListed = () => stage.sockets[0].events.findLast(({ type }) => type === "list")?.servers === 3;
+  const run = inPage(allAreListed, {
+    async before(where) {
+      where.list = seed.list;
+      await report(where.servers.slice(0, 2));
+    },
+    async act({ page, where }) {
+      await page.until(everySocketIsOpen, "the connection");
+      while ((await seed.watchers()) === 0) await pause(20);
+      await report(where.servers);
+    },
+  });
+  try {
+    await run(block, context);
+  } finally {
+    await seed.stop();
+  }
+};
 
 /** Ends what runs in the page before its servers are gone, and what the console has to say of that. */
 async function leave(page) {
@@ -179,6 +208,22 @@ export const plan = {
     "A seed of your own": [
       elsewhere("tests/documentation/seed.test.mjs"),
       elsewhere("tests/documentation/seed.test.mjs"),
+    ],
+    "Sending changes at once": [
+      watchingSeed(),
+      async ({ code }) => {
+        const [head, ...events] = code.split("\n\n");
+        assert.match(head, /^Content-Type: text\/event-stream$/m);
+        const heard = [];
+        const fetch = async () => new Response(events.join("\n\n"));
+        const hear = (answer) => heard.push(answer?.document);
+        await assert.rejects(ask("https://api.example.com/watch", { fetch }, undefined, hear), {
+          code: "stream-ended",
+        });
+        const [sign, read, ...more] = heard;
+        assert.deepEqual([sign, more], [undefined, []]);
+        await lists.check(JSON.stringify(read));
+      },
     ],
     "Without a seed of your own": [
       inPage(() => stage.sockets.length === 2 && stage.sockets.every(({ readyState }) => readyState === 1), {

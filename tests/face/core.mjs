@@ -4,7 +4,8 @@ import { Driver } from "../../dist/driver.js";
 /** The core's commands, as `src/web/core.rs` has them. */
 export const says = {
   state: () => [0],
-  fetch: (request, seed = 0) => [1, request, seed],
+  fetch: (request, seed = 0) => [1, request, seed, 0],
+  watch: (request, seed = 0) => [1, request, seed, 1],
   cancel: (request) => [2, request],
   connect: (attempt, { beside = false, server = 0 } = {}) => [3, attempt, +beside, server, 0, 1, 0],
   opened: (attempt) => [4, attempt],
@@ -29,7 +30,7 @@ const WORDS = [
 
 const TOLD = [
   ...["start", "dialed", "no credentials", "opened", "prepared", "unprepared", "close", "reconnect", "migrate"],
-  ...["refresh", "offline", "online", "wake", "not asked"],
+  ...["refresh", "offline", "online", "wake", "not asked", "leave", "stream heard", "hidden", "look"],
 ];
 
 /** What `tell` is called with, by name. */

@@ -81,12 +81,12 @@ test("only the connection that stands is heard, and the one that it has replaced
 test("every retry after a seed's failure says how it failed, by the core's cause where nothing more is known", () => {
   const made = rig();
   made.does(says.fetch(1), says.retry(100, 0, 0), says.fetch(2));
+  made.commands.push(says.retry(100, 1, 0), says.fetch(3));
   made.driver.answered(2, { response: new Response("", { status: 503, headers: { "retry-after": "7" } }) });
-  made.does(says.retry(100, 1, 0), says.fetch(3));
   assert.deepEqual(made.since(), [["listFailed", 2, 503, 7]]);
   const known = new EvenkeelError("list-not-json", new SyntaxError("cut"));
+  made.commands.push(says.retry(100, 1, 0));
   made.driver.unanswered(3, known);
-  made.does(says.retry(100, 1, 0));
   assert.deepEqual(
     events(made, "retry").map(({ cause, code }) => [cause, code]),
     [
@@ -99,6 +99,14 @@ test("every retry after a seed's failure says how it failed, by the core's cause
   assert.match(silent.message, /too long$/);
   assert.match(busy.message, /: 503 from https:\/\/seed\.example\/s$/);
   assert.equal(cut, known);
+});
+
+test("what the core does not tell of at once is not told with what comes later", () => {
+  const made = rig();
+  made.does(says.watch(1));
+  made.driver.unanswered(1, new EvenkeelError("stream-ended"));
+  made.does(says.retry(100, 0, 0));
+  assert.equal(events(made, "retry")[0].code, "seed-timeout");
 });
 
 test("a retry for any other cause has no code, whatever a seed did before", () => {
@@ -147,8 +155,8 @@ test("a list without a usable server says what was wrong with its entries", () =
   made.does(says.fetch(1));
   made.unusable = true;
   made.core.summary = () => Float64Array.of(Number.NaN, Number.NaN, Number.NaN, 0, 1, 7, 0);
+  made.commands.push(says.retry(100, 3, 0));
   made.driver.answered(1, answer([{}]));
-  made.does(says.retry(100, 3, 0));
   const [{ code, dropped, error }] = events(made, "retry");
   assert.equal(code, "list-empty");
   assert.match(error.message, /: entry 0: url-forbidden, entry 7: url-missing$/);
@@ -762,7 +770,7 @@ test("a listener of the first list that closes has kept the driver from starting
 });
 
 test("what the platform says of page and network reaches the core, and to be shown again is to look", (t) => {
-  const { fire } = page(t);
+  const { fire, document } = page(t);
   const made = rig();
   made.driver.start();
   assert.deepEqual(made.since(), [told("start")]);
@@ -772,7 +780,70 @@ test("what the platform says of page and network reaches the core, and to be sho
   assert.deepEqual(made.since(), [told("offline"), told("online"), told("wake")]);
   made.commands.push(says.beat(1));
   fire("document", "visibilitychange");
-  assert.deepEqual([made.since(), made.commands], [[], []]);
+  assert.deepEqual([made.since(), made.commands], [[told("look")], []]);
+  document.visibilityState = "hidden";
+  fire("document", "visibilitychange");
+  assert.deepEqual(made.since(), [told("hidden")]);
+});
+
+test("a page that is hidden at the start is told before the start", (t) => {
+  page(t).document.visibilityState = "hidden";
+  const made = rig();
+  made.driver.start();
+  assert.deepEqual(made.since(), [told("hidden"), told("start")]);
+});
+
+test("each list of a stream is taken as an answer, what else arrives is a sign of life, and its end is the core's to say", () => {
+  const made = rig({ settings: { watch: true } });
+  const watches = made.given[3] >> 6;
+  assert.equal(watches, 1);
+  made.does(says.watch(1));
+  const [[, seed, request, signal, streamed]] = toldOf(made, "ask");
+  assert.deepEqual([seed, request, streamed], [0, 1, true]);
+  made.driver.answered(1);
+  assert.deepEqual(made.since(), [told("stream heard", 1)]);
+  for (let more = 0; more < 2; more++) {
+    made.driver.answered(1, answer([{ url: "ws://a.example/" }]));
+    assert.deepEqual(
+      made.since().map(([name, from]) => [name, from]),
+      [["take", 1]],
+    );
+  }
+  assert.equal(toldOf(made, "emit").length, 2);
+  // One that cannot be used is told, and the core ends the stream.
+  made.unusable = true;
+  made.driver.answered(1, answer([{}]));
+  assert.deepEqual(
+    made.since().map(([name, ...given]) => [name, given[1]]),
+    [
+      ["take", 1],
+      ["listFailed", 200],
+    ],
+  );
+  made.does(says.cancel(1));
+  assert.ok(signal.aborted);
+  made.driver.answered(1);
+  made.driver.answered(1, answer([{ url: "ws://a.example/" }]));
+  made.driver.unanswered(1, new EvenkeelError("stream-ended"));
+  assert.deepEqual(made.since(), []);
+});
+
+test("a stream that is refused, breaks off or is put to sleep has failed as a request has", (t) => {
+  const { fire } = page(t);
+  const made = rig();
+  made.driver.start();
+  made.does(says.watch(1));
+  made.since();
+  made.commands.push(says.retry(1, 1, 0), says.cancel(1), says.watch(2));
+  made.driver.answered(1, { response: new Response("", { status: 503, headers: { "retry-after": "60" } }) });
+  assert.deepEqual(made.since(), [["listFailed", 1, 503, 60]]);
+  const [{ error }] = events(made, "retry");
+  assert.match(error.message, /503 from https:\/\/seed\.example/);
+  made.driver.unanswered(2, new EvenkeelError("stream-ended"));
+  assert.deepEqual(made.since(), [["listFailed", 2, 0, Number.NaN]]);
+  made.does(says.watch(3));
+  fire("document", "freeze");
+  assert.ok(toldOf(made, "ask").at(-1)[3].aborted);
 });
 
 test("no network at the start is told before the start", (t) => {

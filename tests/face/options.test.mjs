@@ -9,6 +9,7 @@ test("an option left out, undefined or null has its default", () => {
   const defaults = {
     seedTimeout: 5_000,
     refreshInterval: 60_000,
+    watch: false,
     credentialTimeout: 10_000,
     connectTimeout: 10_000,
     hedge: false,
@@ -42,6 +43,7 @@ test("an option of the wrong kind is an error that says which would be right", (
     ["refreshInterval", 0, /false or number from 1/],
     ["refreshInterval", true, /false or number/],
     ["refreshInterval", Number.POSITIVE_INFINITY, /false or number/],
+    ["watch", 1, /boolean or string or object/],
     ["cache", true, /false or string/],
     ["cache", 1, /false or string/],
     ["fallback", 5, /string or object/],
@@ -90,6 +92,7 @@ test("hosts that are in no array are a wrong option, and not a ban on every host
 test("what is right is taken", () => {
   const given = {
     refreshInterval: false,
+    watch: "stream",
     parse: JSON.parse,
     cache: "",
     fallback: ["ws://a.example"],

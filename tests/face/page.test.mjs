@@ -6,6 +6,7 @@ import { page } from "./rig.mjs";
 /** A page that is watched, and what was told of it since it was last asked. */
 function watched(t, around = {}) {
   const made = page(t);
+  Object.assign(made.document, around.document);
   Object.assign(made.navigator, around.navigator);
   Object.assign(made.connection, around.connection);
   const news = [];
@@ -29,12 +30,18 @@ test("what happens to the network, and the page's sleep and return, is told", (t
   }
 });
 
-test("a page that is shown for the first time, left for good or hidden is no news", (t) => {
+test("a page that is hidden is told, also at the start", (t) => {
   const { fire, told, document } = watched(t);
-  fire("window", "pageshow", { persisted: false });
-  fire("window", "pagehide", { persisted: false });
   document.visibilityState = "hidden";
   fire("document", "visibilitychange");
+  assert.deepEqual(told(), ["hidden"]);
+  assert.deepEqual(watched(t, { document: { visibilityState: "hidden" } }).told(), ["hidden"]);
+});
+
+test("a page that is shown for the first time or left for good is no news", (t) => {
+  const { fire, told } = watched(t);
+  fire("window", "pageshow", { persisted: false });
+  fire("window", "pagehide", { persisted: false });
   assert.deepEqual(told(), []);
 });
 

@@ -43,7 +43,8 @@ export function rig({ source = "ws://a.example/ws", names, load, ...options } = 
         rig.calls.push(["close", ...given]);
         rig.move(CLOSING);
       }
-      answered = (request, { response, document }) => rig.calls.push(["answered", request, response?.status, document]);
+      answered = (request, { response, document } = {}) =>
+        rig.calls.push(["answered", request, response?.status, document]);
       unanswered = (request, error) => rig.calls.push(["unanswered", request, error.code]);
       reconnect = noted("reconnect");
       migrate = noted("migrate");

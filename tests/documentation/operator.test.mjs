@@ -48,6 +48,12 @@ const type = (code) => shell.stdin.write(code);
 const list = async (url) => (await fetch(url).catch(() => undefined))?.json().catch(() => undefined);
 const ids = ({ servers } = {}) => servers?.filter(({ available }) => available).map(({ id }) => id) ?? [];
 
+test("the README begins with the same commands", async () => {
+  const [readme] = (await blocks("README.md")).filter(({ heading }) => heading === "Your servers behind it");
+  const [seed, servers] = (await blocks(PAGE)).filter(({ heading }) => heading === "Three servers and a seed");
+  assert.equal(readme.code, seed.code + servers.code);
+});
+
 test("three servers are put behind one seed; a client goes where there are users to be, and leaves who is drained", async () => {
   const [seed, servers, client, drain] = await under("Three servers and a seed");
   type(seed.replace("npm ci --ignore-scripts\n", ""));

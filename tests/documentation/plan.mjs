@@ -161,6 +161,7 @@ export const plan = {
     ],
     "See it": [commands],
     "The list": [list],
+    "Your servers behind it": [operator],
     "With other libraries and frameworks": [
       inPage(() => stage.sockets[0].readyState === 1 && stage.sockets[0].url.endsWith("/graphql")),
     ],

@@ -3,7 +3,8 @@
 import { Agent, request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
-import { Redis, SECRET, startSeed } from "./programs.mjs";
+import { startSeed, TOKEN } from "../../support/seed.mjs";
+import { Redis } from "./programs.mjs";
 
 const SERVERS = 1_000;
 const REQUESTS_PER_SECOND = 1_000;
@@ -27,8 +28,10 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 /** `to`: "every" server reports to every seed, or each to "one". */
 export async function outage(to) {
   const redis = await Redis.start();
-  const seeds = await Promise.all([1, 2].map(() => startSeed(["--registry", `redis://127.0.0.1:${redis.port}`])));
-  const urls = seeds.map(({ url }) => url);
+  const seeds = await Promise.all(
+    [1, 2].map(() => startSeed({ token: TOKEN, arguments: ["--registry", `redis://127.0.0.1:${redis.port}`] })),
+  );
+  const urls = seeds.map(({ list }) => list);
   const fleet = new Fleet(urls, to);
   const watch = new Watch(urls, fleet);
   try {
@@ -47,7 +50,7 @@ export async function outage(to) {
   } finally {
     watch.end();
     fleet.end();
-    await Promise.all(seeds.map(({ program }) => program.end("SIGTERM")));
+    await Promise.all(seeds.map((seed) => seed.stop()));
     await redis.end();
     agent.destroy();
   }
@@ -79,7 +82,7 @@ class Fleet {
     while (!this.#ended && !this.deaths.has(id)) {
       const users = 500 + Math.floor(Math.random() * 100);
       const body = JSON.stringify({ url: `wss://s${number}.example.com/ws`, users, capacity: 2_000 });
-      const answer = await ask(url, { method: "PUT", headers: { authorization: `Bearer ${SECRET}` } }, body).catch(
+      const answer = await ask(url, { method: "PUT", headers: { authorization: `Bearer ${TOKEN}` } }, body).catch(
         () => null,
       );
       const { reportAfter } = answer?.status === 200 ? JSON.parse(answer.body) : { reportAfter: 1 };

@@ -1,11 +1,8 @@
-// Programs side by side on this machine: seeds, Redis, nginx, wrk.
+// Programs side by side on this machine: Redis, nginx, wrk.
 
 import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort, required } from "../../support/environment.mjs";
-
-export const SECRET = "a-secret-of-enough-length";
+import { freePort } from "../../support/environment.mjs";
 
 /** How long a program may take to serve, in ms. */
 const START = 20_000;
@@ -40,19 +37,6 @@ export class Program {
       await sleep(20);
     }
   }
-}
-
-/** A seed of the release build, whose servers report with SECRET. `url` is that of its list. */
-export async function startSeed(args) {
-  const program = new Program(required("EVENKEEL_SEED_PROGRAM"), ["--listen", "127.0.0.1:0", ...args], {
-    env: { EVENKEEL_SEED_TOKEN: SECRET, RUST_LOG: "error" },
-    stdout: "pipe",
-  });
-  for await (const line of createInterface(program.stdout)) {
-    const [, url] = line.match(/^seed ready: (.*)$/) ?? [];
-    if (url) return { program, url };
-  }
-  throw new Error("the seed ended before it served");
 }
 
 /** A Redis, or a Valkey, that keeps nothing. It can be killed and started again, on the same port. */

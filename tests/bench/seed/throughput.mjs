@@ -5,7 +5,8 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { freePort } from "../../support/environment.mjs";
-import { Program, startSeed } from "./programs.mjs";
+import { startSeed, TOKEN } from "../../support/seed.mjs";
+import { Program } from "./programs.mjs";
 
 const SIZES = [10, 1_000];
 const CONNECTIONS = 64;
@@ -35,18 +36,18 @@ export async function throughput(rounds) {
 async function besideNginx(folder, size, rounds) {
   const file = join(folder, "fleet.json");
   await writeFile(file, JSON.stringify({ servers: servers(size) }));
-  const seed = await startSeed(["--file", file, "--warm-up", "0"]);
+  const seed = await startSeed({ token: TOKEN, arguments: ["--file", file, "--warm-up", 0] });
   let nginx;
   try {
-    nginx = await startNginx(folder, await (await fetch(seed.url)).text());
+    nginx = await startNginx(folder, await (await fetch(seed.list)).text());
     const figures = [];
     for (const encoding of ["identity", "gzip"]) {
-      const urls = { nginx: nginx.url, seed: seed.url };
+      const urls = { nginx: nginx.url, seed: seed.list };
       figures.push(...(await alternately(urls, encoding, `${size} servers, ${encoding}`, rounds)));
     }
     return figures;
   } finally {
-    await Promise.all([seed, nginx].map((it) => it?.program.end("SIGTERM")));
+    await Promise.all([seed.stop(), nginx?.program.end("SIGTERM")]);
   }
 }
 

@@ -132,6 +132,18 @@ pub(crate) fn brokers() {
     server("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server");
 }
 
+/// What the servers that report are built and run with, beside Node and Rust; likewise.
+pub(crate) fn reporters() {
+    server("golang-go", "/usr/bin/go");
+    server(
+        "golang-github-gorilla-websocket-dev",
+        "/usr/share/gocode/src/github.com/gorilla/websocket",
+    );
+    server("python3-websockets", "/usr/lib/python3/dist-packages/websockets");
+    server("curl", "/usr/bin/curl");
+    network_tools();
+}
+
 /// The proxy that the documentation has a configuration for; likewise.
 pub(crate) fn reverse_proxy() {
     server("nginx-light", "/usr/sbin/nginx");

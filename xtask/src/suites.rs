@@ -23,9 +23,11 @@ const CHAOS: &str = "chaos";
 const CLIENTS: &str = "clients";
 const TOOLS: &str = "tools-matrix";
 
-/// The environment variables that name programs for tests: the one that draws schedules of faults, the simulation, and this one.
+/// The environment variables that name programs for tests: the one that draws schedules of faults, the simulation, the server
+/// that reports in Rust, and this one.
 const SCHEDULES_VARIABLE: &str = "EVENKEEL_SCHEDULES_PROGRAM";
 const SIMULATION_VARIABLE: &str = "EVENKEEL_SIMULATION_PROGRAM";
+const REPORTER_VARIABLE: &str = "EVENKEEL_REPORTER_PROGRAM";
 const XTASK_VARIABLE: &str = "EVENKEEL_XTASK_PROGRAM";
 
 /// A suite, by the name it has on the command line.
@@ -57,6 +59,8 @@ pub(crate) enum Name {
     Tools,
     /// Other libraries' clients over `createWebSocketClass`, which lose their servers
     Clients,
+    /// The servers that report, in several languages, against real seeds
+    Reporters,
     /// Evenkeel and its peers under the same faults, in both browsers
     Faults,
     /// The same under faults at random, also in WebKitGTK where it can be had
@@ -96,7 +100,13 @@ impl Name {
     fn is_long(self) -> bool {
         matches!(
             self,
-            Self::Webkit | Self::Tools | Self::Frameworks | Self::Clients | Self::Faults | Self::Chaos
+            Self::Webkit
+                | Self::Tools
+                | Self::Frameworks
+                | Self::Clients
+                | Self::Reporters
+                | Self::Faults
+                | Self::Chaos
         )
     }
 
@@ -157,6 +167,12 @@ impl Name {
             Self::Tools => {
                 packages_of("tests/tools")?;
                 vec![with_table("tests/tools", TOOLS)?]
+            }
+            Self::Reporters => {
+                setup::reporters();
+                let mut command = in_node("tests/reporters")?;
+                command.env(REPORTER_VARIABLE, reporter_program()?);
+                vec![command]
             }
             Self::Faults => vec![in_broken_networks(FAULTS)?],
             Self::Chaos => {
@@ -231,6 +247,12 @@ fn in_webkit(folder: &str) -> Result<Command> {
 fn simulation_program(name: &str) -> Result<PathBuf> {
     let package = ["--profile", "tools", "-p", "evenkeel-simulation", "--all-targets"];
     project::build_artifact("build", &package, name, "")
+}
+
+/// The server that reports in Rust, built as Cargo builds it for the seed's tests.
+fn reporter_program() -> Result<PathBuf> {
+    let package = ["--profile", "tools", "-p", "evenkeel-seed", "--all-targets"];
+    project::build_artifact("build", &package, "reporter", "")
 }
 
 /// Installs the npm packages that a folder of tests has of its own, which nothing else needs.

@@ -188,6 +188,19 @@ for (const browser of BROWSERS) {
       assert.deepEqual(told, [0, 1], "it has not tried again");
     });
 
+    test("a page that is left does not watch, and does again if it is come back to", { timeout }, async () => {
+      const [seed, servers] = [await seedOf(), await makeServers()];
+      await report(seed, servers);
+      await watch(seed.list);
+      await until(async () => (await seed.watchers()) === 1, "a watcher");
+      await page.open(`${fleets.origin}/policy.html`);
+      await until(async () => (await seed.watchers()) === 0, "nobody watches");
+      await page.back();
+      await page.until(() => window.ready, "the page");
+      // Where the browser has not kept it, it is a new page.
+      if (await page.run(() => !!window.records)) await until(async () => (await seed.watchers()) === 1, "it watches");
+    });
+
     test("a page that nobody sees does not watch, and does again when it is shown", { timeout }, async (t) => {
       const [seed, servers] = [await seedOf(), await makeServers()];
       await report(seed, servers);

@@ -22,6 +22,7 @@ import { expectTypeOf } from "expect-type";
 const socket = new BalancedWebSocket(["https://a.example/servers", "https://b.example/servers"], "chat.v1", {
   connectTimeout: 5_000,
   refreshInterval: false,
+  watch: "stream",
   overflow: "drop-oldest",
   heartbeat: { message: () => "ping", reply: (data) => data === "pong" },
   rank: (server) => (server.id === "a" ? 0 : null),
@@ -56,6 +57,8 @@ expectTypeOf<BalancedWebSocketOptions["overflow"]>().toEqualTypeOf<
 new BalancedWebSocket("https://a.example/servers", [], { timeout: 1 });
 // @ts-expect-error: a time that is none
 new BalancedWebSocket("https://a.example/servers", [], { connectTimeout: "5 s" });
+// @ts-expect-error: a URL that is none
+new BalancedWebSocket("https://a.example/servers", [], { watch: 1 });
 // @ts-expect-error: the inlined entry has its wasm
 new BalancedWebSocket("https://a.example/servers", [], { wasm: "/evenkeel.wasm" });
 new Slim("https://a.example/servers", [], { wasm: "/evenkeel.wasm", hedge: true });
@@ -159,5 +162,7 @@ expectTypeOf(chosen.servers).toEqualTypeOf<ServerStatus[]>();
 expectTypeOf(Chosen.OPEN).toEqualTypeOf<1>();
 // @ts-expect-error: an option of connections that come back
 createWebSocketClass("https://a.example/servers", { prepare() {} });
+// @ts-expect-error: what does not move has no use for changes
+createWebSocketClass("https://a.example/servers", { watch: true });
 // @ts-expect-error: it is connected where its class says
 new Chosen();

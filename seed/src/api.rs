@@ -28,7 +28,7 @@ use axum::routing::{get, post, put};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
@@ -71,11 +71,13 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET])
+        // The option `request` may add any, for a proxy in between perhaps.
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::AGE, header::ETAG, header::RETRY_AFTER])
         .max_age(PREFLIGHT_MAX_AGE);
     Router::new()
-        .route("/servers", get(list).layer(cors.clone()))
-        .route("/watch", get(watch::answer).layer(cors))
+        .route("/servers", get(list))
+        .route("/watch", get(watch::answer))
         .route(
             "/servers",
             put(report_several).layer(DefaultBodyLimit::max(MOST_OF_SEVERAL)),
@@ -96,6 +98,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         ))
         // What is refused says so to whom it is refused, and is counted.
         .layer(TraceLayer::new_for_http().on_failure(()))
+        .layer(cors)
         .with_state(service)
 }
 

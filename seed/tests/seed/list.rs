@@ -38,6 +38,27 @@ async fn the_list_has_what_the_contract_asks_for_and_headers_for_caches_and_page
 }
 
 #[tokio::test]
+async fn a_page_may_ask_with_headers_of_its_own() {
+    let seed = Seed::start(options()).await;
+    for path in ["/servers", "/watch"] {
+        let answer = seed
+            .request(Method::OPTIONS, path)
+            .header("origin", "https://page.example")
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "authorization")
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(
+            answer.headers()["access-control-allow-headers"],
+            "authorization",
+            "{path}"
+        );
+        assert_eq!(answer.headers()["access-control-allow-methods"], "GET", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_version_changes_with_the_servers_and_with_nothing_else() {
     let seed = Seed::start(options()).await;
     seed.report("a", 3).await;

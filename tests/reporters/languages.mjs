@@ -1,8 +1,9 @@
 // The servers of seed/reporters/ as programs: how each is started, or why this machine cannot.
 
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { required } from "../support/environment.mjs";
@@ -31,6 +32,9 @@ async function python() {
 
 async function go() {
   if (!(await runs("go", "version"))) return { skip: "there is no Go on this machine: install golang-go" };
+  const cwd = join(folder, "go");
+  const { stdout: unformatted } = await run("gofmt", ["-l", "."], { cwd });
+  assert.equal(unformatted, "", "gofmt would write them otherwise");
   const target = join(root, "target", "reporters");
   const program = join(target, "go-reporter");
   await mkdir(target, { recursive: true });
@@ -38,10 +42,10 @@ async function go() {
   const debian = join(GO_SOURCES, GORILLA);
   if (existsSync(debian)) {
     const file = join(target, "go.mod");
-    await writeFile(file, `module reporter\ngo 1.19\nrequire ${GORILLA} v1.5.3\nreplace ${GORILLA} => ${debian}\n`);
+    await writeFile(file, `${await readFile(join(cwd, "go.mod"), "utf8")}\nreplace ${GORILLA} => ${debian}\n`);
     options.push(`-modfile=${file}`);
   }
-  await run("go", [...options, "."], { cwd: join(folder, "go") });
+  await run("go", [...options, "."], { cwd });
   return { command: [program] };
 }
 

@@ -166,6 +166,7 @@ func reportUntilToldToEnd(users func() int, sendAway func()) {
 	signal.Stop(told) // Told twice: at once.
 	startDraining()
 	end := time.Now().Add(time.Duration(number("DRAIN_SECONDS", 60)) * time.Second)
+	time.Sleep(100 * time.Millisecond) // Whose handshake is under way is counted by then.
 	for users() > 0 && time.Now().Before(end) {
 		time.Sleep(100 * time.Millisecond)
 	}

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 match listener.accept().await {
                     Ok((stream, _)) => drop(tokio::spawn(echo(stream, users.clone(), leave.clone()))),
                     // As when there are too many files open.
-                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                    Err(_) => sleep(Duration::from_millis(100)).await,
                 }
             }
         }
@@ -179,6 +179,8 @@ async fn report_until_told_to_end(users: TaskTracker, leave: CancellationToken) 
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     reporter.drain.cancel();
     let ended = async {
+        // Whose handshake is under way is counted by then.
+        sleep(Duration::from_millis(100)).await;
         users.close();
         let _ = timeout(patience, users.wait()).await;
         leave.cancel();

@@ -74,6 +74,8 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         // The option `request` may add any, for a proxy in between perhaps.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::AGE, header::ETAG, header::RETRY_AFTER])
+        // Caches keep no preflights, and some keep nothing that varies by more than the encoding.
+        .vary([])
         .max_age(PREFLIGHT_MAX_AGE);
     Router::new()
         .route("/servers", get(list))
@@ -179,10 +181,15 @@ pub(crate) fn not_ready(seed: &Seed) -> Response {
 /// A JSON body. What does not fit is told in the seed's own words.
 struct Body(Value);
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+impl FromRequest<Arc<Service>> for Body {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+    async fn from_request(request: Request, state: &Arc<Service>) -> Result<Self, Error> {
+        // Nothing is read of who may not report: it may be megabytes.
+        state
+            .access
+            .token(request.headers())
+            .inspect_err(|error| state.metrics.reported(Some(error)))?;
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 let message =
@@ -287,28 +294,35 @@ async fn report_several(
         ));
     }
     token.check_rate(servers.len())?;
-    let (mut shortest, mut accepted, mut rejected) = (service.seed.times().heartbeat_ttl, 0, Vec::new());
+    let (mut shortest, mut accepted, mut rejected) = (None::<Duration>, 0, Vec::new());
     for (index, body) in servers.into_iter().enumerate() {
         let id = body.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         let outcome = take_report(&service.seed, token, &id, body);
         service.metrics.reported(outcome.as_ref().err());
         match outcome {
             Ok(ttl) => {
-                shortest = shortest.min(ttl);
+                shortest = Some(shortest.map_or(ttl, |shortest| shortest.min(ttl)));
                 accepted += 1;
             }
             Err(error) => rejected.push(Rejected { index, error }),
         }
     }
     Ok(Json(AcceptedSeveral {
-        accepted_until: Accepted::new(shortest),
+        accepted_until: Accepted::new(shortest.unwrap_or(service.seed.times().heartbeat_ttl)),
         accepted,
         rejected,
     }))
 }
 
+/// Whatever is said of a server counts towards its token's rate.
+fn may_speak_for(service: &Service, id: &str, request: &HeaderMap) -> Result<(), Error> {
+    let token = service.access.token(request)?;
+    token.check_rate(1)?;
+    token.check_id(id)
+}
+
 async fn leave(State(service): Shared, Path(id): Path<String>, request: HeaderMap) -> Result<StatusCode, Error> {
-    service.access.token(&request)?.check_id(&id)?;
+    may_speak_for(&service, &id, &request)?;
     service.seed.leave(&id)?;
     tracing::info!(id, "left");
     Ok(StatusCode::NO_CONTENT)
@@ -323,7 +337,7 @@ async fn end_drain(State(service): Shared, Path(id): Path<String>, request: Head
 }
 
 fn set_drain(service: &Service, id: &str, request: &HeaderMap, drained: bool) -> Result<StatusCode, Error> {
-    service.access.token(request)?.check_id(id)?;
+    may_speak_for(service, id, request)?;
     service.seed.drain(id, drained)?;
     tracing::info!(id, drained, "an operator has spoken");
     Ok(StatusCode::NO_CONTENT)

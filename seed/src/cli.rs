@@ -48,7 +48,7 @@ TLS is for a proxy in front.";
 #[derive(Debug, Parser)]
 #[command(name = "evenkeel-seed", version, after_help = MORE)]
 pub struct Arguments {
-    /// Address and port.
+    /// Address and port, as 127.0.0.1:8081 or 0.0.0.0:8080.
     #[arg(long, default_value = "127.0.0.1:8080", env = "EVENKEEL_SEED_LISTEN")]
     listen: SocketAddr,
 
@@ -116,12 +116,12 @@ pub struct Arguments {
     stale_while_revalidate: u64,
 
     /// Seconds from one list to the next for those on /watch, where only counts have changed.
-    #[arg(long, value_name = "S", default_value_t = 10)]
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
     watch_interval: u64,
 
     /// Clients that /watch takes.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
-    watchers: usize,
+    watchers: u32,
 
     /// How logs are written, to standard error. RUST_LOG says how much.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
@@ -154,7 +154,11 @@ impl Arguments {
                 let message = format!("{} cannot be read: {error}", path.display());
                 Error::cannot_start(message, "name a file of tokens with --tokens")
             })?;
-            tokens.extend(parse(&text)?);
+            let specs = parse(&text).map_err(|error| Error {
+                message: format!("{}: {}", path.display(), error.message),
+                ..error
+            })?;
+            tokens.extend(specs);
         }
         if tokens.is_empty() && self.file.is_none() && !self.no_auth {
             return Err(Error::cannot_start(
@@ -183,7 +187,7 @@ impl Arguments {
             max_age: self.max_age,
             stale_while_revalidate: self.stale_while_revalidate,
             watch_interval: Duration::from_secs(self.watch_interval),
-            watchers: self.watchers,
+            watchers: usize::try_from(self.watchers).unwrap_or(usize::MAX),
         })
     }
 }

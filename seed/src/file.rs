@@ -23,7 +23,7 @@ use serde_json::Number;
 
 use crate::error::Error;
 use crate::registry::MOST_SERVERS;
-use crate::report::{Report, check_id};
+use crate::report::{Report, check_id, check_numbers};
 
 /// What the file says.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -100,6 +100,10 @@ impl File {
             if servers.insert(id.clone(), listed).is_some() {
                 return Err(wrong(format!("two servers have the id `{id}`")));
             }
+        }
+        for (id, over) in &written.overrides {
+            check_numbers(&over.capacity, &over.weight, &over.connect_rate)
+                .map_err(|error| wrong(format!("the override of `{id}`: {error}")))?;
         }
         Ok(Self {
             servers,

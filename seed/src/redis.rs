@@ -33,25 +33,31 @@ const PULSE: Duration = Duration::from_secs(1);
 const PAUSE: std::ops::Range<f64> = 0.2..1.0;
 /// Changes in one call.
 const BATCH: usize = 500;
+/// So long after the last seed that had heard of all servers what is in Redis is all.
+const WHOLE: Duration = Duration::from_secs(10);
+/// The longest that a heartbeat is good for.
+const LONGEST_TTL: Duration = Duration::from_secs(*crate::report::TTL.end());
 /// How long a drain is kept.
 const KEPT_DRAIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 
-/// Writes a batch: ARGV is, for each change, its field, its age in ms, how many ms after being said it is worth keeping,
-/// and its JSON. What is older than what is there is left out; the rest is published. What is there from the future was said
-/// before the clock was put back, or by the clock of another Redis: any word takes its place.
+/// Writes a batch: ARGV is what the seed takes for the time, and then, for each change, its field, when it was said, how many
+/// ms after that it is worth keeping, and its JSON. A batch that was long on its way is not taken, as its words would be
+/// younger than they are. What is older than what is there is left out; the rest is published. What is there from the future
+/// was said before the clock was put back, or by the clock of another Redis: any word takes its place.
 const STORE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if math.abs(now - tonumber(ARGV[1])) > LATE then return redis.error_reply('LATE the batch was long on its way') end
 local news = {}
-for i = 1, #ARGV, 4 do
-  local at = now - tonumber(ARGV[i + 1])
+for i = 2, #ARGV, 4 do
+  local at = math.min(now, tonumber(ARGV[i + 1]))
   local known = redis.call('HGET', KEYS[1], ARGV[i])
   local said = known and tonumber(string.match(known, '^%d+'))
   if not said or said <= at or said > now then
     redis.call('HSET', KEYS[1], ARGV[i],
       string.format('%.0f %.0f %s', at, at + tonumber(ARGV[i + 2]), ARGV[i + 3]))
     news[#news + 1] = ARGV[i]
-    news[#news + 1] = string.format('%.0f', tonumber(ARGV[i + 1]))
+    news[#news + 1] = string.format('%.0f', at)
     news[#news + 1] = ARGV[i + 3]
   end
 end
@@ -59,7 +65,7 @@ if #news > 0 then redis.call('PUBLISH', KEYS[1], cjson.encode(news)) end
 return #news / 3
 ";
 
-/// Everything that is worth keeping, as field, age in ms and JSON each; the rest is deleted. Nobody knows how old a word from
+/// Everything that is worth keeping, as field, when it was said, and JSON each; the rest is deleted. Nobody knows how old a word from
 /// the future is: a server's is not kept, which reports again soon, but an operator's drain is.
 const READ: &str = r"
 local time = redis.call('TIME')
@@ -68,11 +74,11 @@ local all = redis.call('HGETALL', KEYS[1])
 local kept, old = {}, {}
 for i = 1, #all, 2 do
   local at, ends, json = string.match(all[i + 1], '^(%d+) (%d+) (.*)$')
-  local age = at and now - tonumber(at)
-  if at and age < 0 and string.sub(all[i], 1, 6) == 'drain ' then age = 0 end
-  if at and age >= 0 and tonumber(ends) > now then
+  at = at and tonumber(at)
+  if at and at > now and string.sub(all[i], 1, 6) == 'drain ' then at = now end
+  if at and at <= now and tonumber(ends) > now then
     kept[#kept + 1] = all[i]
-    kept[#kept + 1] = string.format('%.0f', age)
+    kept[#kept + 1] = string.format('%.0f', at)
     kept[#kept + 1] = json
   else
     old[#old + 1] = all[i]
@@ -81,6 +87,46 @@ end
 for i = 1, #old, 1000 do redis.call('HDEL', KEYS[1], unpack(old, i, math.min(i + 999, #old))) end
 return kept
 ";
+
+/// Redis's clock, as a seed last read it. What the two moments differ by makes words older, never younger.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    redis: i64,
+    asked: Instant,
+    answered: Instant,
+}
+
+impl Clock {
+    /// Reads it.
+    async fn read(connection: &mut MultiplexedConnection) -> Result<Self, RedisError> {
+        let asked = Instant::now();
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(connection).await?;
+        Ok(Self {
+            redis: seconds.saturating_mul(1_000).saturating_add(micros / 1_000),
+            asked,
+            answered: Instant::now(),
+        })
+    }
+
+    /// What it showed then, or a little less, in ms.
+    fn at(&self, moment: Instant) -> i64 {
+        let signed = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let since = signed(moment.saturating_duration_since(self.answered));
+        let before = signed(self.answered.saturating_duration_since(moment));
+        self.redis.saturating_add(since).saturating_sub(before)
+    }
+
+    /// When it showed that, or a little before.
+    fn when(&self, shown: i64) -> Option<Instant> {
+        let away = Duration::from_millis(shown.abs_diff(self.redis));
+        if shown < self.redis {
+            self.asked.checked_sub(away)
+        } else {
+            // Nothing was said in the future.
+            Some(self.asked.checked_add(away)?.min(Instant::now()))
+        }
+    }
+}
 
 /// A change as it is written down.
 #[derive(Serialize, Deserialize)]
@@ -114,9 +160,12 @@ impl Registry {
     pub async fn keep(self, seed: Arc<Seed>, end: CancellationToken) {
         let _ = end.run_until_cancelled(self.keep_for_ever(&seed)).await;
         // The last words of servers that have just taken their leave.
-        if let Ok(Ok(mut connection)) = timeout(PATIENCE, self.connect()).await {
-            let _ = timeout(PATIENCE, self.send(&seed, &mut connection)).await;
-        }
+        let farewell = async {
+            let mut connection = self.connect().await?;
+            let clock = Clock::read(&mut connection).await?;
+            self.send(&seed, &mut connection, clock).await
+        };
+        let _ = timeout(PATIENCE, farewell).await;
     }
 
     async fn keep_for_ever(&self, seed: &Seed) {
@@ -127,8 +176,11 @@ impl Registry {
             let was_in_touch = seed.link() == Link::Connected;
             if was_in_touch || !told {
                 match outcome {
-                    Ok(()) => tracing::warn!("the registry has hung up"),
-                    Err(error) => tracing::warn!(%error, "the registry is out of reach"),
+                    Ok(()) => tracing::warn!("the registry has hung up: lists are marked until it is back"),
+                    Err(error) => {
+                        let address = self.client.get_connection_info().addr();
+                        tracing::warn!(%address, %error, "the registry is out of reach: lists are marked until it is back");
+                    }
                 }
             }
             told = true;
@@ -153,47 +205,71 @@ impl Registry {
         // First listen, then look: nothing falls between the two.
         let mut pubsub = within(self.client.get_async_pubsub()).await?;
         within(pubsub.subscribe(&self.key)).await?;
-        let mut news = pubsub.into_on_message();
+        let (mut subscription, mut news) = pubsub.split();
         let mut look_around = interval(LOOK_AROUND);
         look_around.tick().await;
         let mut pulse = interval(PULSE);
-        self.look(seed, &mut connection).await?;
+        let mut clock = Clock::read(&mut connection).await?;
+        self.look(seed, &mut connection, clock).await?;
+        if redis::cmd("EXISTS")
+            .arg(self.whole())
+            .query_async(&mut connection)
+            .await?
+        {
+            seed.caught_up();
+        }
         tracing::info!("in touch with the registry");
         // It may have lost what it was told before.
         seed.tell_all();
-        self.send(seed, &mut connection).await?;
+        self.send(seed, &mut connection, clock).await?;
         loop {
             tokio::select! {
                 message = news.next() => match message {
-                    Some(message) => seed.hear(heard(&message.get_payload::<String>().unwrap_or_default())),
+                    Some(message) => seed.hear(heard(&message.get_payload::<String>().unwrap_or_default(), clock)),
                     None => return Ok(()),
                 },
-                () = seed.outgoing.notified() => self.send(seed, &mut connection).await?,
-                _ = look_around.tick() => self.look(seed, &mut connection).await?,
+                () = seed.outgoing.notified() => self.send(seed, &mut connection, clock).await?,
+                _ = look_around.tick() => self.look(seed, &mut connection, clock).await?,
                 _ = pulse.tick() => {
-                    let () = redis::cmd("PING").query_async(&mut connection).await?;
+                    clock = Clock::read(&mut connection).await?;
+                    // The other connection may have died in silence. To subscribe once more is to be answered through it.
+                    within(subscription.subscribe(&self.key)).await?;
                     seed.in_touch();
+                    if seed.not_ready_for().is_zero() {
+                        let whole = u64::try_from(WHOLE.as_millis()).unwrap_or(u64::MAX);
+                        let () = redis::cmd("SET")
+                            .arg(self.whole())
+                            .arg("yes")
+                            .arg("PX")
+                            .arg(whole)
+                            .query_async(&mut connection)
+                            .await?;
+                    }
                 }
             }
         }
     }
 
+    /// Where seeds that have heard of all servers say so: what a seed has just begun to hear is not all there is.
+    fn whole(&self) -> String {
+        format!("{}:whole", self.key)
+    }
+
     /// Hears all that there is.
-    async fn look(&self, seed: &Seed, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    async fn look(&self, seed: &Seed, connection: &mut MultiplexedConnection, clock: Clock) -> Result<(), RedisError> {
         let all: Vec<String> = Script::new(READ).key(&self.key).invoke_async(connection).await?;
-        seed.hear(read(&all));
-        seed.caught_up();
+        seed.hear(read(&all, clock));
         seed.in_touch();
         Ok(())
     }
 
     /// Passes on what is to go out; what does not arrive stays to be.
-    async fn send(&self, seed: &Seed, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    async fn send(&self, seed: &Seed, connection: &mut MultiplexedConnection, clock: Clock) -> Result<(), RedisError> {
         let mut rest = seed.take_outgoing();
         while !rest.is_empty() {
             let batch: Vec<_> = rest.iter().take(BATCH).collect();
             let fields: Vec<Subject> = batch.iter().map(|(subject, _)| (*subject).clone()).collect();
-            let outcome = self.store(&batch, connection).await;
+            let outcome = self.store(&batch, connection, clock).await;
             if let Err(error) = outcome {
                 seed.put_back(rest);
                 return Err(error);
@@ -209,9 +285,11 @@ impl Registry {
         &self,
         batch: &[(&Subject, &(Instant, Change))],
         connection: &mut MultiplexedConnection,
+        clock: Clock,
     ) -> Result<(), RedisError> {
-        let script = Script::new(STORE);
+        let script = Script::new(&STORE.replace("LATE then", &format!("{} then", milliseconds(PATIENCE))));
         let mut call = script.key(&self.key);
+        call.arg(clock.at(Instant::now()));
         for (subject, (at, change)) in batch {
             let (keep, written) = match change {
                 Change::Word(word) => (kept(word), Written::Word(word.clone())),
@@ -220,7 +298,7 @@ impl Registry {
             // Everything in it has a JSON form.
             let json = serde_json::to_string(&written).unwrap_or_default();
             call.arg(field(subject))
-                .arg(milliseconds(at.elapsed()))
+                .arg(clock.at(*at))
                 .arg(milliseconds(keep))
                 .arg(json);
         }
@@ -239,7 +317,7 @@ async fn within<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Resul
 fn kept(word: &Word) -> Duration {
     match word {
         Word::Heard { ttl, .. } => *ttl + LAST_COUNT,
-        Word::Left { .. } => LAST_COUNT,
+        Word::Left { ttl, .. } => LAST_COUNT.max(*ttl),
     }
 }
 
@@ -263,19 +341,20 @@ fn subject(field: &str) -> Option<Subject> {
 }
 
 /// What a message says.
-fn heard(message: &str) -> Vec<(Subject, Instant, Change)> {
-    read(&serde_json::from_str::<Vec<String>>(message).unwrap_or_default())
+fn heard(message: &str, clock: Clock) -> Vec<(Subject, Instant, Change)> {
+    read(&serde_json::from_str::<Vec<String>>(message).unwrap_or_default(), clock)
 }
 
-/// Reads fields, ages and words. What cannot be read, of a newer seed's perhaps, is left out.
-fn read(all: &[String]) -> Vec<(Subject, Instant, Change)> {
-    let now = Instant::now();
+/// Reads fields, when they were said, and words. What cannot be read, of a newer seed's perhaps, is left out.
+fn read(all: &[String], clock: Clock) -> Vec<(Subject, Instant, Change)> {
     let (triples, _) = all.as_chunks::<3>();
     triples
         .iter()
-        .filter_map(|[field, age, json]| {
-            let at = now.checked_sub(Duration::from_millis(age.parse().ok()?))?;
+        .filter_map(|[field, said, json]| {
+            let at = clock.when(said.parse().ok()?)?;
             let change = match serde_json::from_str(json).ok()? {
+                // What no seed has written.
+                Written::Word(Word::Heard { ttl, .. } | Word::Left { ttl, .. }) if ttl > LONGEST_TTL => return None,
                 Written::Word(word) => Change::Word(word),
                 Written::Drain(drained) => Change::Drain(drained),
             };

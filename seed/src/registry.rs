@@ -25,6 +25,10 @@ const AFTER_LEAVE: Duration = LAST_COUNT;
 const KEPT_DRAIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// As many as clients read.
 pub const MOST_SERVERS: usize = 10_000;
+/// Bytes of all entries of a list together: clients read 4 MiB, and what stands around them takes some.
+pub const MOST_BYTES: usize = 4 * 1_024 * 1_024 - 16 * 1_024;
+/// What an entry has beside its id and what was reported: names, `available`, an operator's words.
+const OTHER_BYTES: usize = 128;
 
 /// The last word on one server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,13 +44,15 @@ pub enum Word {
     Left {
         /// What it said last.
         report: Report,
+        /// How long that would have been good for: for so long there may be somebody who has not heard of the leave.
+        ttl: Duration,
     },
 }
 
 impl Word {
     fn report(&self) -> &Report {
         match self {
-            Self::Heard { report, .. } | Self::Left { report } => report,
+            Self::Heard { report, .. } | Self::Left { report, .. } => report,
         }
     }
 }
@@ -79,6 +85,8 @@ pub struct Registry {
     drains: BTreeMap<String, Dated<bool>>,
     /// How long a lost server is listed.
     remembered: Duration,
+    /// What the entries of all servers take in a list.
+    bytes: usize,
 }
 
 impl Registry {
@@ -88,6 +96,7 @@ impl Registry {
             words: BTreeMap::new(),
             drains: BTreeMap::new(),
             remembered: remembered.max(LAST_COUNT),
+            bytes: 0,
         }
     }
 
@@ -111,21 +120,33 @@ impl Registry {
             }
             _ => {}
         }
+        let before = self.words.get(id).map_or(0, |known| bytes(id, known.what.report()));
+        let after = bytes(id, &report);
+        if after > before && self.bytes - before + after > MOST_BYTES {
+            return Err(Error::new(
+                Code::Full,
+                format!("a list has at most {MOST_BYTES} bytes, as clients read no more"),
+                "leave out fields of your own, or give each group of clients a seed of its own",
+            ));
+        }
         self.hear(id, Word::Heard { report, ttl }, now);
         Ok(())
     }
 
     /// The server takes its leave, or is taken out. It is listed as unavailable, with its last count, for a minute.
-    pub fn leave(&mut self, id: &str, now: Instant) -> Result<&Word, Error> {
+    pub fn leave(&mut self, id: &str, now: Instant) -> Result<(&Word, Instant), Error> {
         let known = self.words.get_mut(id).ok_or_else(|| unknown(id))?;
-        let report = known.what.report().clone();
-        if let Word::Heard { .. } = known.what {
+        if let Word::Heard { report, ttl } = &known.what {
             *known = Dated {
-                what: Word::Left { report },
-                at: now,
+                what: Word::Left {
+                    report: report.clone(),
+                    ttl: *ttl,
+                },
+                // Who was lost before has no users on their way any more.
+                at: now.min(lost_at(known)),
             };
         }
-        Ok(&known.what)
+        Ok((&known.what, known.at))
     }
 
     /// An operator sends a server's users away, or takes that back. It holds for whatever the server reports later.
@@ -135,7 +156,13 @@ impl Registry {
 
     /// A word on a server, from whomever, that was said then. False if a later one is known.
     pub fn hear(&mut self, id: &str, word: Word, at: Instant) -> bool {
-        hear(&mut self.words, id, word, at)
+        let before = self.words.get(id).map_or(0, |known| bytes(id, known.what.report()));
+        let after = bytes(id, word.report());
+        let newer = hear(&mut self.words, id, word, at);
+        if newer {
+            self.bytes = self.bytes - before + after;
+        }
+        newer
     }
 
     /// The same for an operator's drain.
@@ -150,18 +177,22 @@ impl Registry {
 
     /// Every server as it is now, by name.
     pub fn standings(&self, now: Instant) -> impl Iterator<Item = Standing<'_>> {
-        self.words.iter().map(move |(id, known)| {
-            let report = known.what.report();
-            let lost = now.checked_duration_since(lost_at(known));
-            let counts = lost.is_none_or(|ago| ago < LAST_COUNT);
-            Standing {
-                id,
-                report,
-                available: lost.is_none(),
-                users: if counts { report.users } else { Some(0) },
-                drained: self.drains.get(id).is_some_and(|drain| drain.what),
-            }
-        })
+        let listed = move |known: &Dated<Word>| !has_left(known) || now <= lost_at(known) + AFTER_LEAVE;
+        self.words
+            .iter()
+            .filter(move |(_, known)| listed(known))
+            .map(move |(id, known)| {
+                let report = known.what.report();
+                let lost = now.checked_duration_since(lost_at(known));
+                let counts = lost.is_none_or(|ago| ago < LAST_COUNT);
+                Standing {
+                    id,
+                    report,
+                    available: lost.is_none(),
+                    users: if counts { report.users } else { Some(0) },
+                    drained: self.drains.get(id).is_some_and(|drain| drain.what),
+                }
+            })
     }
 
     /// How old the counts of those are on average that have reported within their ttl.
@@ -203,10 +234,31 @@ impl Registry {
         let remembered = self.remembered;
         self.words
             .retain(|id, known| now < forgotten_at(known, remembered) || (kept(id) && !has_left(known)));
+        self.bytes = self
+            .words
+            .iter()
+            .map(|(id, known)| bytes(id, known.what.report()))
+            .sum();
         let words = &self.words;
         self.drains
             .retain(|id, drain| words.contains_key(id) || now < drain.at + KEPT_DRAIN);
+        // Whoever invents servers to drain is not to fill the memory.
+        let surplus = self.drains.len().saturating_sub(MOST_SERVERS);
+        if surplus > 0 {
+            let gone = self.drains.iter().filter(|(id, _)| !words.contains_key(*id));
+            let mut gone: Vec<_> = gone.map(|(id, drain)| (drain.at, id.clone())).collect();
+            gone.sort();
+            for (_, id) in gone.into_iter().take(surplus) {
+                self.drains.remove(&id);
+            }
+        }
     }
+}
+
+/// What a server's entry takes in a list, at most.
+fn bytes(id: &str, report: &Report) -> usize {
+    let json = |length: Result<String, serde_json::Error>| length.map_or(0, |text| text.len());
+    json(serde_json::to_string(id)) + json(serde_json::to_string(report)) + OTHER_BYTES
 }
 
 fn hear<T>(map: &mut BTreeMap<String, Dated<T>>, id: &str, what: T, at: Instant) -> bool {
@@ -225,8 +277,11 @@ fn lost_at(known: &Dated<Word>) -> Instant {
 }
 
 fn forgotten_at(known: &Dated<Word>, remembered: Duration) -> Instant {
-    let after = if has_left(known) { AFTER_LEAVE } else { remembered };
-    lost_at(known) + after
+    lost_at(known)
+        + match known.what {
+            Word::Left { ttl, .. } => AFTER_LEAVE.max(ttl),
+            Word::Heard { .. } => remembered,
+        }
 }
 
 fn has_left(known: &Dated<Word>) -> bool {

@@ -90,23 +90,7 @@ impl Report {
             ));
         }
         check_url(&self.url)?;
-        let numbers = [
-            ("capacity", &self.capacity, 0.0),
-            ("weight", &self.weight, 0.0),
-            ("connectRate", &self.connect_rate, f64::MIN_POSITIVE),
-        ];
-        for (name, value, least) in numbers {
-            if let Some(number) = value
-                && !number
-                    .as_f64()
-                    .is_some_and(|number| number.is_finite() && number >= least)
-            {
-                return Err(Error::invalid(
-                    format!("`{name}` is {number}"),
-                    "give a number that is not negative, or leave it out; a rate of 0 would let nobody in",
-                ));
-            }
-        }
+        check_numbers(&self.capacity, &self.weight, &self.connect_rate)?;
         if self.ttl.is_some_and(|ttl| !TTL.contains(&ttl)) {
             return Err(Error::invalid(
                 format!("`ttl` is {}", self.ttl.unwrap_or_default()),
@@ -131,6 +115,32 @@ pub fn check_id(id: &str) -> Result<(), Error> {
             format!("an id of {} bytes, or one with control characters", id.len()),
             format!("use 1 to {LONGEST_ID} bytes of text, as \"lon-1\""),
         ));
+    }
+    Ok(())
+}
+
+/// Whether these can be a server's, in a heartbeat as in an operator's file.
+pub(crate) fn check_numbers(
+    capacity: &Option<Number>,
+    weight: &Option<Number>,
+    connect_rate: &Option<Number>,
+) -> Result<(), Error> {
+    let numbers = [
+        ("capacity", capacity, 0.0),
+        ("weight", weight, 0.0),
+        ("connectRate", connect_rate, f64::MIN_POSITIVE),
+    ];
+    for (name, value, least) in numbers {
+        if let Some(number) = value
+            && !number
+                .as_f64()
+                .is_some_and(|number| number.is_finite() && number >= least)
+        {
+            return Err(Error::invalid(
+                format!("`{name}` is {number}"),
+                "give a number that is not negative, or leave it out; a rate of 0 would let nobody in",
+            ));
+        }
     }
     Ok(())
 }

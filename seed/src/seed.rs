@@ -141,8 +141,9 @@ impl Seed {
     pub fn leave(&self, id: &str) -> Result<(), Error> {
         let now = Instant::now();
         let mut known = self.known.lock();
-        let word = known.registry.leave(id, now)?.clone();
-        self.tell(&mut known, Subject::Word(id.to_owned()), now, || Change::Word(word));
+        let (word, at) = known.registry.leave(id, now)?;
+        let word = word.clone();
+        self.tell(&mut known, Subject::Word(id.to_owned()), at, || Change::Word(word));
         Ok(())
     }
 

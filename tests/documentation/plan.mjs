@@ -161,7 +161,7 @@ export const plan = {
     ],
     "See it": [commands],
     "The list": [list],
-    "Your servers behind it": [operator],
+    "Your servers behind it": [operator, operator],
     "With other libraries and frameworks": [
       inPage(() => stage.sockets[0].readyState === 1 && stage.sockets[0].url.endsWith("/graphql")),
     ],
@@ -275,8 +275,8 @@ export const plan = {
     Tokens: [inPage(() => stage.sockets[0].readyState === 1 && stage.sockets[0].url.endsWith("/?token=secret"))],
   },
   "docs/seed.md": {
-    "Three servers and a seed": [operator, operator, operator, operator],
-    "Two seeds and Redis": [operator],
+    "Three servers and a seed": [operator, operator, operator, operator, operator],
+    "Two seeds and Redis": [operator, operator],
     Reporting: [operator, operator],
     "A file": [operator],
     "In front of it": [elsewhere("tests/documentation/proxy.test.mjs")],

@@ -165,7 +165,7 @@ func reportUntilToldToEnd(users func() int, sendAway func()) {
 	<-told
 	signal.Stop(told) // Told twice: at once.
 	startDraining()
-	end := time.Now().Add(time.Duration(number("DRAIN_SECONDS", 60)) * time.Second)
+	end := time.Now().Add(time.Duration(number("DRAIN_SECONDS", 120)) * time.Second)
 	time.Sleep(100 * time.Millisecond) // Whose handshake is under way is counted by then.
 	for users() > 0 && time.Now().Before(end) {
 		time.Sleep(100 * time.Millisecond)

@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 
-const { SEEDS, TOKEN, ID, URL: url, PORT, CAPACITY = "1000", DRAIN_SECONDS = "60" } = process.env;
+for (const name of ["SEEDS", "TOKEN", "ID", "URL", "PORT"]) {
+  if (!process.env[name]) throw new Error(`${name} is not set: see README.md`);
+}
+const { SEEDS, TOKEN, ID, URL: url, PORT, CAPACITY = "1000", DRAIN_SECONDS = "120" } = process.env;
 
 const server = new WebSocketServer({ port: Number(PORT) });
 server.on("connection", (socket) => {

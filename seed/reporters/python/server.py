@@ -20,7 +20,7 @@ ID = os.environ["ID"]
 URL = os.environ["URL"]
 PORT = int(os.environ["PORT"])
 CAPACITY = int(os.environ.get("CAPACITY", "1000"))
-DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "60"))
+DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "120"))
 
 clients = set()
 

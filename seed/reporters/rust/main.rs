@@ -166,7 +166,7 @@ async fn report_until_told_to_end(users: TaskTracker, leave: CancellationToken) 
         drain: CancellationToken::new(),
         leave: leave.clone(),
     };
-    let patience = Duration::from_secs(number("DRAIN_SECONDS", 60)?);
+    let patience = Duration::from_secs(number("DRAIN_SECONDS", 120)?);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let reports = TaskTracker::new();
     for seed in env::var("SEEDS")?.split(',') {

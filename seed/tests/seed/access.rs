@@ -129,3 +129,25 @@ fn a_file_of_tokens_is_read_and_what_is_wrong_with_one_is_told() {
         assert!(parse(wrong).is_err(), "{wrong:?}");
     }
 }
+
+#[tokio::test]
+async fn nothing_is_read_of_who_has_no_token() {
+    let seed = Seed::start(options()).await;
+    for path in ["/servers", "/servers/a"] {
+        let (status, _) = answered(seed.request(Method::PUT, path).body("no json")).await;
+        assert_eq!(status, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn drains_and_leaves_count_towards_the_rate() {
+    let mut limited = options();
+    limited.rate = NonZeroU32::new(2).expect("two");
+    let seed = Seed::start(limited).await;
+    seed.report("a", 1).await;
+    let mut last = 0;
+    for _ in 0..4 {
+        last = seed.command(Method::POST, "/servers/a/drain").await;
+    }
+    assert_eq!(last, 429);
+}

@@ -55,6 +55,9 @@ fn what_is_wrong_with_a_file_is_told() {
         ),
         ("[[servers]]\nurl = \"ws://a\"\navailable = \"no\"", "available"),
         ("[overrides.a]\ndrainning = true", "drainning"),
+        ("[overrides.a]\nweight = -1", "weight"),
+        ("[overrides.b]\nconnectRate = 0", "connectRate"),
+        ("[[servers]]\nurl = \"ws://a\"\nweight = -1", "weight"),
         ("server = []", "server"),
         ("heartbeat = 0", "heartbeat"),
     ];

@@ -204,3 +204,27 @@ async fn a_heartbeat_that_does_not_end_is_given_up() {
     let text = String::from_utf8_lossy(&answer[..length]).into_owned();
     assert!(text.starts_with("HTTP/1.1 408"), "{text}");
 }
+
+#[tokio::test]
+async fn several_that_are_good_for_long_are_told_so() {
+    let seed = Seed::start(options()).await;
+    let servers = json!({"servers": [{"id": "a", "url": "ws://a", "ttl": 60}]});
+    let (_, answer) = seed.put("/servers", servers).await;
+    assert_eq!(answer["ttl"], 60.0);
+}
+
+#[tokio::test]
+async fn no_reporter_makes_the_list_larger_than_clients_read() {
+    let seed = Seed::start(options()).await;
+    seed.report("honest", 1).await;
+    let note = "x".repeat(2_000);
+    for part in 0..4 {
+        let servers: Vec<_> = (0..1_500)
+            .map(|number| json!({"id": format!("{part}-{number}"), "url": "ws://a", "note": note}))
+            .collect();
+        seed.put("/servers", json!({"servers": servers})).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let bytes = seed.get("/servers").await.bytes().await.expect("a list").len();
+    assert!(bytes <= 4 * 1_024 * 1_024, "{bytes}");
+}

@@ -166,6 +166,7 @@ fn words_may_come_in_any_order_and_the_last_one_said_holds() {
         (
             Word::Left {
                 report: report("ws://a", 2),
+                ttl: TTL,
             },
             start + Duration::from_secs(2),
         ),
@@ -213,4 +214,51 @@ fn there_are_no_more_servers_than_clients_read() {
     registry
         .report("7", report("ws://a", 2), TTL, start)
         .expect("those that are there go on");
+}
+
+#[test]
+fn who_took_leave_is_not_back_by_an_older_word_that_was_good_for_longer() {
+    let (mut registry, start) = (registry(), Instant::now());
+    let hour = Duration::from_secs(3_600);
+    registry.report("a", report("ws://a", 5), hour, start).expect("taken");
+    registry.leave("a", start + TTL).expect("known");
+    let later = start + Duration::from_secs(100);
+    registry.forget(later, |_| false);
+    // Of a seed that was cut off meanwhile.
+    let word = Word::Heard {
+        report: report("ws://a", 5),
+        ttl: hour,
+    };
+    registry.hear("a", word, start);
+    assert!(standing(&registry, later).is_none_or(|(available, ..)| !available));
+}
+
+#[test]
+fn who_was_lost_long_ago_and_is_taken_out_has_no_users_again() {
+    let (mut registry, start) = (registry(), Instant::now());
+    registry.report("a", report("ws://a", 5), TTL, start).expect("taken");
+    let later = start + TTL + LAST_COUNT;
+    assert_eq!(standing(&registry, later), Some((false, Some(0), false)));
+    registry.leave("a", later).expect("known");
+    assert!(standing(&registry, later).is_none_or(|it| it == (false, Some(0), false)));
+}
+
+#[test]
+fn there_are_no_more_drains_than_servers() {
+    let (mut registry, start) = (registry(), Instant::now());
+    for minute in 0..3 {
+        let now = start + minute * 2 * LAST_COUNT;
+        for number in 0..MOST_SERVERS {
+            let id = format!("{minute} {number}");
+            registry.report(&id, report("ws://a", 1), TTL, now).expect("room");
+            registry.drain(&id, true, now);
+            registry.leave(&id, now).expect("known");
+        }
+        registry.forget(now + LAST_COUNT, |_| false);
+    }
+    assert!(
+        registry.drains().count() <= MOST_SERVERS,
+        "{}",
+        registry.drains().count()
+    );
 }

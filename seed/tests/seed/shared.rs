@@ -301,3 +301,194 @@ async fn a_clock_that_jumps_by_an_hour_lists_no_dead_and_loses_no_living() {
         later.entry_when("alive", |entry| entry["users"] == 3).await;
     }
 }
+
+/// A server that died while Redis hung: its last heartbeat was on the way to Redis.
+#[tokio::test]
+async fn what_a_redis_was_told_before_it_hung_is_no_younger_when_it_goes_on() {
+    let redis = Redis::start().await;
+    let (one, other) = (redis.seed().await, redis.seed().await);
+    until_stale(&one, false).await;
+    until_stale(&other, false).await;
+    // It knows how to write it down.
+    report_for(&one, "a", 1, 3).await;
+    other.entry_when("a", |entry| entry["available"] == true).await;
+    redis.signal(Signal::STOP);
+    report_for(&one, "a", 1, 3).await;
+    sleep(Duration::from_secs(6)).await;
+    assert_eq!(entry(&one.list().await, "a")["available"], false);
+    redis.signal(Signal::CONT);
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(3) {
+        for seed in [&one, &other] {
+            assert_ne!(
+                entry(&seed.list().await, "a")["available"],
+                true,
+                "it has been silent for {:?} and promised 3 s",
+                start.elapsed() + Duration::from_secs(6)
+            );
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_right_after_a_heartbeat_has_left_though_redis_is_slow() {
+    let redis = Redis::start().await;
+    let (one, other) = (redis.seed().await, redis.seed().await);
+    until_stale(&one, false).await;
+    until_stale(&other, false).await;
+    redis.command(&["CLIENT", "PAUSE", "600", "ALL"]).await;
+    report_for(&one, "a", 1, 10).await;
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(one.command(Method::DELETE, "/servers/a").await, 204);
+    sleep(Duration::from_millis(1_500)).await;
+    for seed in [&one, &other] {
+        assert_eq!(entry(&seed.list().await, "a")["available"], false);
+    }
+}
+
+#[tokio::test]
+async fn a_seed_does_not_take_what_another_has_just_begun_to_hear_for_all_there_is() {
+    let redis = Redis::start().await;
+    let mut waits = options();
+    waits.registry = Some(Registry::new(&format!("redis://127.0.0.1:{}", redis.port), "test").expect("an address"));
+    waits.times.warm_up = Duration::from_secs(3_600);
+    let one = Seed::start(waits).await;
+    one.report("a", 3).await;
+    sleep(Duration::from_millis(1_500)).await;
+    let mut waits = options();
+    waits.registry = Some(Registry::new(&format!("redis://127.0.0.1:{}", redis.port), "test").expect("an address"));
+    waits.times.warm_up = Duration::from_secs(3_600);
+    let other = Seed::start(waits).await;
+    sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(one.get("/servers").await.status(), 503);
+    assert_eq!(
+        other.get("/servers").await.status(),
+        503,
+        "one of a thousand servers is no list"
+    );
+}
+
+#[tokio::test]
+async fn a_word_of_a_ttl_without_end_in_redis_stops_no_list() {
+    let redis = Redis::start().await;
+    let seed = redis.seed().await;
+    until_stale(&seed, false).await;
+    let word = json!({"Word": {"Heard": {"report": {"url": "ws://x"}, "ttl": {"secs": u64::MAX, "nanos": 0}}}});
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis();
+    // Published in the form of before as well, by age.
+    for said in ["0".to_owned(), now.to_string()] {
+        let message = json!(["server x", said, word.to_string()]).to_string();
+        redis.command(&["PUBLISH", KEY, &message]).await;
+    }
+    sleep(Duration::from_millis(300)).await;
+    seed.report("a", 1).await;
+    seed.entry_when("a", Value::is_object).await;
+}
+
+/// Between a seed and Redis: what Redis publishes is held back on demand.
+async fn between(redis: u16) -> (u16, tokio::sync::watch::Sender<bool>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (hold, held) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect((Ipv4Addr::LOCALHOST, redis)).await.expect("Redis");
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            let subscribes = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let seen = subscribes.clone();
+            let mut held_up = held.clone();
+            tokio::spawn(async move {
+                let mut part = vec![0; 65_536];
+                while let Ok(length @ 1..) = from_client.read(&mut part).await {
+                    if part[..length]
+                        .windows(9)
+                        .any(|it| it.eq_ignore_ascii_case(b"SUBSCRIBE"))
+                    {
+                        seen.store(true, std::sync::atomic::Ordering::SeqCst);
+                    }
+                    if seen.load(std::sync::atomic::Ordering::SeqCst) {
+                        let _ = held_up.wait_for(|held| !held).await;
+                    }
+                    if to_server.write_all(&part[..length]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut held = held.clone();
+            tokio::spawn(async move {
+                let mut part = vec![0; 65_536];
+                while let Ok(length @ 1..) = from_server.read(&mut part).await {
+                    if subscribes.load(std::sync::atomic::Ordering::SeqCst) {
+                        let _ = held.wait_for(|held| !held).await;
+                    }
+                    if to_client.write_all(&part[..length]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (port, hold)
+}
+
+#[tokio::test]
+async fn a_subscription_that_has_died_in_silence_is_noticed_and_loses_no_living() {
+    let redis = Redis::start().await;
+    let one = redis.seed().await;
+    let (port, hold) = between(redis.port).await;
+    let mut far = options();
+    far.registry = Some(Registry::new(&format!("redis://127.0.0.1:{port}"), "test").expect("an address"));
+    let other = Seed::start(far).await;
+    until_stale(&one, false).await;
+    until_stale(&other, false).await;
+    report_for(&one, "a", 1, 6).await;
+    other.entry_when("a", |entry| entry["available"] == true).await;
+    hold.send(true).expect("held");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(14) {
+        report_for(&one, "a", 1, 6).await;
+        let list = other.list().await;
+        assert!(
+            entry(&list, "a")["available"] == true || list["stale"] == true,
+            "{:?}: it lives, and the list says it does not and that all is well: {list}",
+            start.elapsed()
+        );
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn news_that_were_held_up_are_no_younger_for_that() {
+    let redis = Redis::start().await;
+    let one = redis.seed().await;
+    let (port, hold) = between(redis.port).await;
+    let mut far = options();
+    far.registry = Some(Registry::new(&format!("redis://127.0.0.1:{port}"), "test").expect("an address"));
+    let other = Seed::start(far).await;
+    until_stale(&one, false).await;
+    until_stale(&other, false).await;
+    report_for(&one, "b", 1, 60).await;
+    other.entry_when("b", |entry| entry["available"] == true).await;
+    hold.send(true).expect("held");
+    report_for(&one, "a", 1, 2).await;
+    sleep(Duration::from_secs(5)).await;
+    hold.send(false).expect("released");
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(2) {
+        assert_ne!(
+            entry(&other.list().await, "a")["available"],
+            true,
+            "{:?}",
+            start.elapsed()
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::rivals::central::SPILL_AT;
-use crate::server::Server;
 
 /// Instants at which fewer users than this part of the most are served say nothing about balance: chance rules.
 const ENOUGH_USERS: f64 = 0.25;
@@ -115,8 +114,31 @@ pub struct Course {
     pub utilisation: Vec<Vec<f32>>,
     /// Handshakes that reached any server, second by second.
     pub handshakes: Vec<u32>,
+    /// The same by server.
+    pub reached: Vec<Vec<u32>>,
     /// What all servers in service can serve, at each of the times.
     pub budget: Vec<f64>,
+}
+
+/// A server as figures are taken of it: of the simulation's, or of a real one.
+pub trait Measured {
+    /// Connections being served.
+    fn users(&self) -> u32;
+    /// The users that fill it.
+    fn capacity(&self) -> f64;
+    /// Its priority group.
+    fn group(&self) -> u16;
+    /// The handshakes a second that it can serve.
+    fn rate(&self) -> f64;
+    /// Whether a central balancer would send clients there.
+    fn in_service(&self) -> bool;
+    /// Whether it is where users are to come that were not there when measuring began.
+    fn is_new(&self) -> bool;
+
+    /// Users over capacity.
+    fn utilisation(&self) -> f64 {
+        f64::from(self.users()) / self.capacity()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +177,7 @@ struct Second {
 
 /// Takes the figures of a run.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub struct Watch {
     from: f64,
     samples: Vec<Sample>,
     highest_optimum: f64,
@@ -180,14 +202,16 @@ pub(crate) struct Watch {
     users_at_start: Option<Vec<(f64, bool)>>,
     must_move: f64,
     moves: u64,
-    pub(crate) failed: u64,
-    pub(crate) opened: u64,
-    pub(crate) requests: u64,
-    pub(crate) course: Option<Course>,
+    failed: u64,
+    opened: u64,
+    requests: u64,
+    /// How it goes, if that is to be recorded.
+    pub course: Option<Course>,
 }
 
 impl Watch {
-    pub(crate) fn new(from: f64, servers: usize, record: bool) -> Self {
+    /// Of a run of so many servers, whose figures count from then on, in seconds. `record` keeps its course.
+    pub fn new(from: f64, servers: usize, record: bool) -> Self {
         Self {
             from,
             samples: Vec::new(),
@@ -217,27 +241,28 @@ impl Watch {
             requests: 0,
             course: record.then(|| Course {
                 utilisation: vec![Vec::new(); servers],
+                reached: vec![Vec::new(); servers],
                 ..Course::default()
             }),
         }
     }
 
     /// A handshake has reached a server.
-    pub(crate) fn handshake(&mut self, now: f64, server: usize, servers: &[Server]) {
+    pub fn handshake(&mut self, now: f64, server: usize, servers: &[impl Measured]) {
         self.tell_time(now, servers);
         self.second.by_server[server] += 1;
         self.second.all += 1;
     }
 
     /// A client asks the seed.
-    pub(crate) fn request(&mut self, now: f64, servers: &[Server]) {
+    pub fn request(&mut self, now: f64, servers: &[impl Measured]) {
         self.tell_time(now, servers);
         self.requests += 1;
         self.second.requests += 1;
     }
 
     /// Closes the second that is over.
-    fn tell_time(&mut self, now: f64, servers: &[Server]) {
+    fn tell_time(&mut self, now: f64, servers: &[impl Measured]) {
         let index = now as u64;
         if index == self.second.index {
             return;
@@ -246,8 +271,8 @@ impl Watch {
         if second.index as f64 >= self.from.floor() {
             let mut rate = 0.0;
             for (count, server) in second.by_server.iter().zip(servers) {
-                self.peak_handshakes = self.peak_handshakes.max(f64::from(*count) / server.rate);
-                rate += if server.in_service() { server.rate } else { 0.0 };
+                self.peak_handshakes = self.peak_handshakes.max(f64::from(*count) / server.rate());
+                rate += if server.in_service() { server.rate() } else { 0.0 };
             }
             if rate > 0.0 {
                 self.fleet_handshakes = self.fleet_handshakes.max(f64::from(second.all) / rate);
@@ -257,13 +282,17 @@ impl Watch {
         if let Some(course) = &mut self.course {
             course.handshakes.resize(second.index as usize, 0);
             course.handshakes.push(second.all);
+            for (series, &count) in course.reached.iter_mut().zip(&second.by_server) {
+                series.resize(second.index as usize, 0);
+                series.push(count);
+            }
         }
         second.by_server.fill(0);
         (second.all, second.requests, second.index) = (0, 0, index);
     }
 
     /// Takes the figures of an instant.
-    pub(crate) fn sample(&mut self, now: f64, servers: &[Server]) {
+    pub fn sample(&mut self, now: f64, servers: &[impl Measured]) {
         self.tell_time(now, servers);
         let now_and = Instantaneous::of(servers);
         if let Some(course) = &mut self.course {
@@ -277,7 +306,12 @@ impl Watch {
             return;
         }
         if self.users_at_start.is_none() {
-            self.users_at_start = Some(servers.iter().map(|server| (f64::from(server.users), false)).collect());
+            self.users_at_start = Some(
+                servers
+                    .iter()
+                    .map(|server| (f64::from(server.users()), false))
+                    .collect(),
+            );
             // What is uneven already cannot be helped without moving anybody.
             self.highest_optimum = now_and.sample.fullest;
         }
@@ -285,7 +319,7 @@ impl Watch {
         let highest = self.highest_optimum;
         self.samples.push(now_and.sample);
         self.note_fullest(now, servers);
-        for server in servers.iter().filter(|server| server.is_new && server.in_service()) {
+        for server in servers.iter().filter(|server| server.is_new() && server.in_service()) {
             let over = server.utilisation() / highest.max(f64::MIN_POSITIVE);
             self.overshoot = Some(self.overshoot.unwrap_or(0.0).max(over));
         }
@@ -293,7 +327,7 @@ impl Watch {
             && self.seconds_to_fill.is_none()
             && servers
                 .iter()
-                .all(|server| !server.is_new || server.utilisation() >= NEARLY * now_and.sample.optimum)
+                .all(|server| !server.is_new() || server.utilisation() >= NEARLY * now_and.sample.optimum)
         {
             self.seconds_to_fill = Some(now - since);
         }
@@ -307,8 +341,8 @@ impl Watch {
         }
     }
 
-    fn note_fullest(&mut self, now: f64, servers: &[Server]) {
-        let all = servers.iter().map(Server::utilisation).enumerate();
+    fn note_fullest(&mut self, now: f64, servers: &[impl Measured]) {
+        let all = servers.iter().map(Measured::utilisation).enumerate();
         let Some((server, fullest)) = all.max_by(|one, other| one.1.total_cmp(&other.1)) else {
             return;
         };
@@ -322,7 +356,7 @@ impl Watch {
     }
 
     /// The users of these servers have to move.
-    pub(crate) fn must_leave(&mut self, servers: &[usize]) {
+    pub fn must_leave(&mut self, servers: &[usize]) {
         let Some(users) = &mut self.users_at_start else { return };
         for &server in servers {
             let (users, counted) = &mut users[server];
@@ -333,17 +367,17 @@ impl Watch {
     }
 
     /// Servers join: their fair part has to move.
-    pub(crate) fn must_fill(&mut self, now: f64, joining: &[usize], servers: &[Server]) {
+    pub fn must_fill(&mut self, now: f64, joining: &[usize], servers: &[impl Measured]) {
         self.joined_at = Some(now);
-        let users: f64 = servers.iter().map(|server| f64::from(server.users)).sum();
-        let capacity = |servers: &mut dyn Iterator<Item = &Server>| servers.map(|it| it.capacity).sum::<f64>();
-        let all = capacity(&mut servers.iter().filter(|server| server.in_service()));
-        let new = capacity(&mut joining.iter().map(|&joining| &servers[joining]));
+        let users: f64 = servers.iter().map(|server| f64::from(server.users())).sum();
+        let in_service = servers.iter().filter(|server| server.in_service());
+        let all: f64 = in_service.map(Measured::capacity).sum();
+        let new: f64 = joining.iter().map(|&joining| servers[joining].capacity()).sum();
         self.must_move += users * new / all;
     }
 
     /// So many clients were thrown out.
-    pub(crate) fn lost(&mut self, now: f64, clients: u32, servers: &[Server]) {
+    pub fn lost(&mut self, now: f64, clients: u32, servers: &[impl Measured]) {
         self.missing += clients;
         if now < self.from || clients == 0 {
             return;
@@ -357,20 +391,20 @@ impl Watch {
     }
 
     /// Servers have come back.
-    pub(crate) fn revived(&mut self, now: f64, servers: &[Server], anybody_before: bool) {
+    pub fn revived(&mut self, now: f64, servers: &[impl Measured], anybody_before: bool) {
         let recovery = &mut self.recovery;
         if !anybody_before && recovery.since.is_some() {
             recovery.possible_since = now;
             recovery.rate = rate_in_service(servers);
         }
-        let groups = || servers.iter().map(|server| server.group);
+        let groups = || servers.iter().map(Measured::group);
         if now > self.from && groups().min() != groups().max() {
             self.home_since = Some(now);
         }
     }
 
     /// A client has a connection.
-    pub(crate) fn connected(&mut self, now: f64, again: bool, was_thrown_out: bool) {
+    pub fn connected(&mut self, now: f64, again: bool, was_thrown_out: bool) {
         self.opened += 1;
         self.missing -= u32::from(was_thrown_out);
         if now < self.from {
@@ -391,19 +425,19 @@ impl Watch {
     }
 
     /// Somebody who was thrown out has left before being back.
-    pub(crate) fn left_missing(&mut self) {
+    pub fn left_missing(&mut self) {
         self.missing -= 1;
     }
 
     /// An attempt did not open.
-    pub(crate) fn failed(&mut self, now: f64) {
+    pub fn failed(&mut self, now: f64) {
         if now >= self.from {
             self.failed += 1;
         }
     }
 
     /// The figures, now that all is over. `clients` have been there, `present` are, `connected` of them.
-    pub(crate) fn figures(&self, clients: u64, present: u32, connected: u32) -> Figures {
+    pub fn figures(&self, clients: u64, present: u32, connected: u32) -> Figures {
         let most = self.samples.iter().map(|sample| sample.users).fold(0.0, f64::max);
         let telling = || {
             self.samples
@@ -480,7 +514,7 @@ impl Watch {
     }
 
     /// What is to be said beside the figures.
-    pub(crate) fn remarks(&self) -> Remarks {
+    pub fn remarks(&self) -> Remarks {
         let recovery = self.recovery();
         let half = recovery.is_some_and(|it| it.half.is_none());
         let most = recovery.is_some_and(|it| it.most.is_none());
@@ -507,9 +541,9 @@ impl Watch {
     }
 }
 
-fn rate_in_service(servers: &[Server]) -> f64 {
+fn rate_in_service(servers: &[impl Measured]) -> f64 {
     let in_service = servers.iter().filter(|server| server.in_service());
-    in_service.map(|server| server.rate).sum()
+    in_service.map(|server| server.rate()).sum()
 }
 
 /// The fleet at an instant.
@@ -521,33 +555,36 @@ struct Instantaneous {
 }
 
 impl Instantaneous {
-    fn of(servers: &[Server]) -> Self {
+    fn of(servers: &[impl Measured]) -> Self {
         let in_service = || servers.iter().filter(|server| server.in_service());
-        let users: f64 = servers.iter().map(|server| f64::from(server.users)).sum();
-        let fullest = servers.iter().map(Server::utilisation).fold(0.0, f64::max);
-        let preferred = servers.iter().map(|server| server.group).min().unwrap_or(0);
+        let users: f64 = servers.iter().map(|server| f64::from(server.users())).sum();
+        let fullest = servers.iter().map(Measured::utilisation).fold(0.0, f64::max);
+        let preferred = servers.iter().map(Measured::group).min().unwrap_or(0);
         // Group by group, in order of preference: as much as it takes before the next.
-        let mut groups: Vec<u16> = in_service().map(|server| server.group).collect();
+        let mut groups: Vec<u16> = in_service().map(|server| server.group()).collect();
         groups.sort_unstable();
         groups.dedup();
         let mut rest = users;
         let mut optimum = 0.0;
         for group in groups {
-            let capacity: f64 = in_service().filter(|it| it.group == group).map(|it| it.capacity).sum();
+            let capacity: f64 = in_service()
+                .filter(|it| it.group() == group)
+                .map(|it| it.capacity())
+                .sum();
             let part = rest.min(SPILL_AT * capacity);
             optimum = f64::max(optimum, part / capacity);
             rest -= part;
         }
         if rest > 0.0 {
-            let capacity: f64 = in_service().map(|server| server.capacity).sum();
+            let capacity: f64 = in_service().map(|server| server.capacity()).sum();
             optimum = users / capacity.max(f64::MIN_POSITIVE);
         }
-        let of_preferred = || in_service().filter(|server| server.group == preferred);
+        let of_preferred = || in_service().filter(|server| server.group() == preferred);
         let (mut preferred_users, mut preferred_capacity, mut preferred_fullest) = (0.0, 0.0, 0.0);
         let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
         for server in of_preferred() {
-            preferred_users += f64::from(server.users);
-            preferred_capacity += server.capacity;
+            preferred_users += f64::from(server.users());
+            preferred_capacity += server.capacity();
             preferred_fullest = f64::max(preferred_fullest, server.utilisation());
             sum += server.utilisation();
             squares += server.utilisation().powi(2);
@@ -573,13 +610,13 @@ impl Instantaneous {
                 },
                 preferred_fullest,
             },
-            rate: in_service().map(|server| server.rate).sum(),
+            rate: in_service().map(|server| server.rate()).sum(),
             preferred_users,
             preferred_capacity,
         }
     }
 }
 
-fn count_in_service(servers: &[Server]) -> usize {
+fn count_in_service(servers: &[impl Measured]) -> usize {
     servers.iter().filter(|server| server.in_service()).count()
 }

@@ -1,5 +1,6 @@
 //! A server: it serves handshakes one after the other, at a rate, and then counts a user.
 
+use crate::figures::Measured;
 use crate::plan::ServerKind;
 
 /// A server as it is, and as the seed knows it.
@@ -120,14 +121,31 @@ impl Server {
     pub(crate) fn forget_queue(&mut self, now: f64) {
         self.free_at = now;
     }
+}
 
-    pub(crate) fn utilisation(&self) -> f64 {
-        f64::from(self.users) / self.capacity
+impl Measured for Server {
+    fn users(&self) -> u32 {
+        self.users
     }
 
-    /// Whether a central balancer would send clients there.
-    pub(crate) fn in_service(&self) -> bool {
+    fn capacity(&self) -> f64 {
+        self.capacity
+    }
+
+    fn group(&self) -> u16 {
+        self.group
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    fn in_service(&self) -> bool {
         self.up && self.listed && !self.draining && self.drops.is_none()
+    }
+
+    fn is_new(&self) -> bool {
+        self.is_new
     }
 }
 

@@ -7,7 +7,7 @@ use evenkeel::cause::SeedFailure;
 use evenkeel::time::Instant;
 
 use crate::agent::{Act, Agent, News};
-use crate::figures::{Course, Figures, Remarks, Watch};
+use crate::figures::{Course, Figures, Measured as _, Remarks, Watch};
 use crate::plan::{AppAnswer, Plan, SeedTrouble, What};
 use crate::seed::Seed;
 use crate::server::{Reception, Server};

@@ -173,6 +173,8 @@ struct Ledger {
     failures: Failures,
     unexpected: u64,
     strangers: u64,
+    died_at: f64,
+    noticed_after: Option<f64>,
 }
 
 /// All of it.
@@ -199,6 +201,8 @@ pub struct Sums {
     pub unexpected: u64,
     /// Attempts at servers that were not in the list at the start, which are in no figure.
     pub strangers: u64,
+    /// The longest that a connection went on after the order to kill its server, in seconds.
+    pub noticed_after: Option<f64>,
     /// How long connections took to open, in milliseconds, the shortest first.
     pub opening: Vec<f32>,
     /// Open connections by server at the end.
@@ -224,6 +228,8 @@ impl Account {
                 failures: Failures::default(),
                 unexpected: 0,
                 strangers: 0,
+                died_at: 0.0,
+                noticed_after: None,
             }),
             counters: Counters::default(),
         }
@@ -319,7 +325,11 @@ impl Account {
             };
             let link = links.swap_remove(at);
             match link.stage {
-                Stage::Killed => return true,
+                Stage::Killed => {
+                    let after = now - it.died_at;
+                    it.noticed_after = Some(it.noticed_after.map_or(after, |longest| after.max(longest)));
+                    return true;
+                }
                 Stage::Open => {
                     it.servers[link.server].users -= 1;
                     it.unexpected += u64::from(how == Ending::Lost);
@@ -347,6 +357,7 @@ impl Account {
     pub fn die(&self, dying: &[usize]) {
         self.at_this_moment(|now, it| {
             it.watch.must_leave(dying);
+            it.died_at = now;
             let mut lost = 0;
             for slot in &mut it.slots {
                 let mut was_open = false;
@@ -451,6 +462,7 @@ impl Account {
             failures: it.failures,
             unexpected: it.unexpected,
             strangers: it.strangers,
+            noticed_after: it.noticed_after,
             opening,
             users: it.servers.iter().map(|server| server.users).collect(),
         }

@@ -162,18 +162,15 @@ impl Arguments {
             },
             scenarios: Vec::new(),
         };
-        if !self.json {
-            let Machine {
-                processors, open_files, ..
-            } = document.machine;
-            println!("{processors} processors, {open_files} open files a process\n");
-        }
         for scenario in scenarios {
             let report = self
                 .one(scenario)
                 .await
                 .with_context(|| format!("scenario {scenario}"))?;
             if !self.json {
+                if document.scenarios.is_empty() {
+                    println!("{}", document.machine);
+                }
                 println!("{}", report.table());
             }
             document.scenarios.push(report);

@@ -22,7 +22,7 @@ use url::Url;
 
 /// The most bytes that a list may have: 4 MiB.
 const MAX_BYTES: usize = 4 << 20;
-/// From so many texts on, those that nobody has any more are looked for.
+/// From so many texts on, or from twice as many as were found the last time, those that nobody needs any more are looked for.
 const TEXTS: usize = 256;
 
 /// All seeds, and what they have answered.
@@ -30,7 +30,15 @@ const TEXTS: usize = 256;
 pub struct Lists {
     http: reqwest::Client,
     seeds: Vec<Url>,
-    texts: Mutex<HashMap<Bytes, Weak<Text>>>,
+    texts: Mutex<Texts>,
+}
+
+/// What is known of answers: those that somebody has, or a list of.
+#[derive(Debug, Default)]
+struct Texts {
+    known: HashMap<Bytes, Arc<Text>>,
+    /// How many were needed when that was looked at last.
+    needed: usize,
 }
 
 /// The text of an answer.
@@ -133,25 +141,30 @@ impl Lists {
 
     /// The text that everybody has who was answered so.
     fn text(&self, base: Url, body: Bytes) -> Arc<Text> {
-        let mut texts = self.texts.lock();
-        let known = texts.get(&body).and_then(Weak::upgrade);
-        if let Some(text) = known.filter(|text| text.base == base) {
-            return text;
+        let texts = &mut *self.texts.lock();
+        if let Some(text) = texts.known.get(&body).filter(|text| text.base == base) {
+            return text.clone();
         }
-        if texts.len() >= TEXTS && texts.len() == texts.capacity() {
-            texts.retain(|_, text| text.strong_count() > 0);
+        if texts.known.len() >= TEXTS.max(2 * texts.needed) {
+            texts.known.retain(|_, text| text.is_needed());
+            texts.needed = texts.known.len();
         }
         let text = Arc::new(Text {
             base,
             body: body.clone(),
             lists: Mutex::default(),
         });
-        texts.insert(body, Arc::downgrade(&text));
+        texts.known.insert(body, text.clone());
         text
     }
 }
 
 impl Text {
+    /// Whether anybody has it beside the collection, or a list of it.
+    fn is_needed(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) > 1 || self.lists.lock().iter().any(|(_, list)| list.strong_count() > 0)
+    }
+
     fn read(&self, told: Headers) -> Option<Arc<ServerList>> {
         let mut lists = self.lists.lock();
         lists.retain(|(_, list)| list.strong_count() > 0);

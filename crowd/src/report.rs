@@ -1,6 +1,6 @@
 //! What is told of a scenario: as JSON, and as a table.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use evenkeel_simulation::figures::Course;
 use evenkeel_simulation::plan::Plan;
@@ -34,6 +34,15 @@ pub struct Machine {
     pub bytes_of_a_client: usize,
 }
 
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            processors, open_files, ..
+        } = self;
+        writeln!(f, "{processors} processors, {open_files} open files a process")
+    }
+}
+
 /// A scenario that is over.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +67,8 @@ pub struct Report {
     pub unexpected_losses: u64,
     /// Attempts at servers that were not listed at the start, which are in no figure.
     pub strangers: u64,
+    /// The longest that a connection went on after the order to kill its server, in milliseconds: what is sent meanwhile is lost.
+    pub noticed_after: Option<f64>,
     /// How long connections took to open, in milliseconds.
     pub opening: Opening,
     /// What the machine had to bear.
@@ -134,6 +145,7 @@ impl Report {
             failed: sums.failures,
             unexpected_losses: sums.unexpected,
             strangers: sums.strangers,
+            noticed_after: sums.noticed_after.map(|seconds| seconds * 1e3),
             opening: Opening {
                 count: sums.opening.len(),
                 median: part(&sums.opening, 0.5),
@@ -167,14 +179,10 @@ impl Report {
         let _ = writeln!(
             text,
             "  {:<26}{:>10}{:>12}   {:<21}",
-            "", "crowd", "simulated", "agrees from … to"
+            "", "crowd", "simulated", "agrees within"
         );
         for row in &self.figures {
-            let verdict = match (row.agrees, self.seeds) {
-                (_, 0) => "",
-                (true, _) => "",
-                (false, _) => "  outside",
-            };
+            let verdict = if row.agrees || self.seeds == 0 { "" } else { "  outside" };
             let range = row.from.zip(row.to);
             let range = range.map_or_else(String::new, |(from, to)| format!("{} … {}", short(from), short(to)));
             let _ = writeln!(
@@ -196,6 +204,9 @@ impl Report {
             text,
             "  messages: {sent} sent, {lost} lost ({lost_elsewhere} where no server was killed), {garbled} out of order"
         );
+        if let Some(after) = self.noticed_after {
+            let _ = writeln!(text, "  killed connections went on for {after:.0} ms at most");
+        }
         let Failures {
             refused,
             answered,

@@ -41,8 +41,8 @@
 //! Nothing here reads a clock, draws from a random source of its own, or opens a socket. A driver hands in what
 //! happened and when (`handle_*`), then takes out what is to be done until there is nothing left
 //! ([`client::Client::poll`]), and comes back at [`client::Client::poll_timeout`]: `web` in the browser, natively the
-//! simulation. Time is a number of milliseconds ([`time::Instant`]), randomness a seed ([`random::Random`]). Payloads
-//! never come here at all. If a rule lives in a driver, it is in the wrong place.
+//! simulation and the crowd. Time is a number of milliseconds ([`time::Instant`]), randomness a seed
+//! ([`random::Random`]). Payloads never come here at all. If a rule lives in a driver, it is in the wrong place.
 //!
 //! A life in short, with a driver made of assertions:
 //!

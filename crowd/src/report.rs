@@ -12,6 +12,9 @@ use crate::compare::{Handshakes, Row, handshakes};
 use crate::fleet::Survey;
 use crate::run::{Load, Real, part};
 
+/// More servers than this are not told of one by one in a table.
+const FEW_SERVERS: usize = 20;
+
 /// The whole of it. The keys are stable.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -191,6 +194,14 @@ impl Report {
                 row.figure,
                 row.crowd.map_or_else(|| "never".to_owned(), short),
                 row.simulated.map_or_else(String::new, short),
+            );
+        }
+        for server in self.servers.iter().filter(|_| self.servers.len() <= FEW_SERVERS) {
+            let Handshakes { peak, mean, all } = server.handshakes;
+            let _ = writeln!(
+                text,
+                "  {:<12}{:>6} users of {:<8} {all} handshakes, {peak} a second at most, {mean:.1} on average",
+                server.id, server.users, server.capacity
             );
         }
         let Messages {

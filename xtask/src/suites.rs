@@ -33,7 +33,7 @@ const XTASK_VARIABLE: &str = "EVENKEEL_XTASK_PROGRAM";
 /// A suite, by the name it has on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Name {
-    /// The core, the seed, the fleet and the tools, natively
+    /// The core, the seed, the fleet, the simulation, the crowd and the tools, natively
     Native,
     /// What of the face needs neither wasm nor browser
     Face,
@@ -121,6 +121,7 @@ impl Name {
                     "evenkeel-seed",
                     "evenkeel-fleet",
                     "evenkeel-simulation",
+                    "evenkeel-crowd",
                     "xtask",
                 ]
                 .map(native)

@@ -54,6 +54,8 @@ pub struct Survey {
     pub refresh: f64,
     /// After how many seconds a death shows in the list; the usual, where nobody says.
     pub detection: f64,
+    /// The same for a return, where that is known to be another.
+    pub return_detection: Option<f64>,
 }
 
 /// Asks a seed for its list.
@@ -94,6 +96,7 @@ pub async fn survey(seed: &Url) -> Result<Survey> {
         ttl,
         refresh: ttl,
         detection,
+        return_detection: None,
     })
 }
 
@@ -191,6 +194,8 @@ impl Control {
         let state: State = get(&self.http, &self.fleet).await?;
         survey.refresh = state.list.refresh / 1e3;
         survey.detection = state.list.detection / 1e3;
+        // Who is back is in the next list.
+        survey.return_detection = Some(0.0);
         Ok(())
     }
 

@@ -89,6 +89,8 @@ pub async fn run(plan: &Plan, survey: &Survey, setting: &Setting) -> Result<Real
     config.seeds = lists.seeds();
     let memory_before = machine::memory();
     let mut random = fastrand::Rng::with_seed(setting.random_seed);
+    // When the lists come is chance, as in the simulation; a fleet that was started just now would make them on the dot.
+    sleep(Duration::from_secs_f64(random.f64() * plan.seed.refresh)).await;
     let deeds = deeds(plan, &mut random);
     let account = Arc::new(Account::new(plan.clients, servers.collect(), plan.measure_from));
     let shared = Arc::new(Shared {

@@ -125,6 +125,7 @@ pub fn plan(scenario: Scenario, survey: &Survey, clients: u32, times: &Times, cl
         seed: Seed {
             refresh: survey.refresh,
             detection: survey.detection,
+            return_detection: survey.return_detection,
             ttl: Some(survey.ttl),
             cache_ages: vec![0.0],
         },

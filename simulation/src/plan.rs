@@ -97,6 +97,8 @@ pub struct Seed {
     pub refresh: f64,
     /// A death or a return is noticed after so many seconds, and shows in the next list.
     pub detection: f64,
+    /// The same for a return alone, where that is noticed sooner or later; `null`: as `detection`.
+    pub return_detection: Option<f64>,
     /// The list's `ttl` in seconds; `null`: as `refresh`, within 1 and 3600.
     pub ttl: Option<f64>,
     /// How old the caches before the seed let a list become beyond that, in seconds. The clients are spread over them.
@@ -134,6 +136,7 @@ impl Default for Seed {
         Self {
             refresh: 10.0,
             detection: 3.0,
+            return_detection: None,
             ttl: None,
             cache_ages: vec![0.0],
             part: None,
@@ -602,6 +605,9 @@ impl Plan {
         )?;
         within("seed.refresh", self.seed.refresh, 0.001, MAX_SECONDS)?;
         within("seed.detection", self.seed.detection, 0.0, MAX_SECONDS)?;
+        if let Some(span) = self.seed.return_detection {
+            within("seed.returnDetection", span, 0.0, MAX_SECONDS)?;
+        }
         if let Some(ttl) = self.seed.ttl {
             within("seed.ttl", ttl, 1.0, 3_600.0)?;
         }

@@ -271,6 +271,7 @@ fn settled(settings: &Settings, clients: u32, fleet: Vec<ServerKind>, after: f64
         seed: Seed {
             refresh: settings.refresh.unwrap_or(10.0),
             detection: settings.detection.unwrap_or(3.0),
+            return_detection: None,
             ttl: settings.ttl,
             cache_ages: vec![age],
             part: settings.part.map(|servers| Part {

@@ -59,6 +59,7 @@ pub fn draw(seed: u64) -> Plan {
         seed: Seed {
             refresh: between(&mut random, 5.0, 20.0),
             detection: between(&mut random, 0.0, 5.0),
+            return_detection: None,
             ttl: None,
             cache_ages: vec![if random.u8(..4) == 0 { 30.0 } else { 0.0 }],
             part: None,

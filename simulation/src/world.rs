@@ -673,8 +673,10 @@ impl<'a, A: Agent> World<'a, A> {
 
     /// The seed will notice a death or a return.
     fn notice_later(&mut self, server: usize) {
-        let turn = self.servers[server].turn;
-        self.later(self.plan.seed.detection, Kind::Notice, server as u32, turn, 0);
+        let (turn, is_up) = (self.servers[server].turn, self.servers[server].up);
+        let of_return = self.plan.seed.return_detection.filter(|_| is_up);
+        let after = of_return.unwrap_or(self.plan.seed.detection);
+        self.later(after, Kind::Notice, server as u32, turn, 0);
     }
 
     fn step(&mut self, step: usize) {

@@ -131,6 +131,38 @@ fn a_death_shows_in_the_list_after_it_was_noticed_and_not_before() {
 }
 
 #[test]
+fn a_return_may_show_sooner_or_later_than_a_death() {
+    // The only server is away for ten seconds: nobody is back before the list has it again.
+    let mut plan = plan("small-1", 200);
+    let server = vec![0];
+    let start = plan.measure_from;
+    plan.events = vec![
+        Step {
+            at: start,
+            what: What::Kill {
+                servers: server.clone(),
+                silent: false,
+            },
+        },
+        Step {
+            at: start + 10.0,
+            what: What::Revive { servers: server },
+        },
+    ];
+    plan.seed.detection = 5.0;
+    let back = |plan: &Plan| run(plan, "uniform+equal-jitter", 6).figures.seconds_to_99.unwrap();
+    let as_a_death = back(&plan);
+    plan.seed.return_detection = Some(0.0);
+    let at_once = back(&plan);
+    plan.seed.return_detection = Some(40.0);
+    let late = back(&plan);
+    assert!(
+        as_a_death > at_once && late > as_a_death + 20.0,
+        "{at_once} {as_a_death} {late}"
+    );
+}
+
+#[test]
 fn a_cache_makes_the_list_as_old_as_it_says() {
     // Newcomers go where there was room a while ago: the older the list, the less level the fleet.
     let uneven = |age: f64| {

@@ -40,7 +40,7 @@ Examples:
   evenkeel-crowd --clients 10000 --seed-url http://127.0.0.1:8090/servers --json --plot
   evenkeel-crowd --clients 2000 --fleet-url http://127.0.0.1:8090/ --scenario kill,drain --prepare
 
-Where the largest server's users go, the simulation says of the same plan, beside it: --seeds 0 leaves it out.";
+The same is simulated, and its figures stand beside: --seeds 0 leaves that out.";
 
 /// Thousands of clients over real WebSockets, each of them the core that ships.
 #[derive(Debug, Parser)]
@@ -162,11 +162,18 @@ impl Arguments {
             },
             scenarios: Vec::new(),
         };
+        let outcome = self.all_of(scenarios, &mut document).await;
+        // What was measured before something went wrong is not lost.
+        if self.json && !document.scenarios.is_empty() {
+            println!("{}", serde_json::to_string_pretty(&document)?);
+        }
+        outcome
+    }
+
+    async fn all_of(&self, scenarios: Vec<Scenario>, document: &mut Document) -> Result<()> {
         for scenario in scenarios {
-            let report = self
-                .one(scenario)
-                .await
-                .with_context(|| format!("scenario {scenario}"))?;
+            let report = self.one(scenario).await;
+            let report = report.with_context(|| format!("scenario {scenario}"))?;
             if !self.json {
                 if document.scenarios.is_empty() {
                     println!("{}", document.machine);
@@ -174,9 +181,6 @@ impl Arguments {
                 println!("{}", report.table());
             }
             document.scenarios.push(report);
-        }
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&document)?);
         }
         Ok(())
     }

@@ -219,8 +219,9 @@ fn row(bound: &Bound, crowd: Option<f64>, values: &[f64]) -> Row {
 #[cfg(test)]
 mod tests {
     use evenkeel_simulation::figures::Course;
+    use evenkeel_simulation::plan::Plan;
 
-    use super::{bound, handshakes, row};
+    use super::{bound, drained, handshakes, row};
 
     #[test]
     fn what_agrees_is_no_further_away_than_chance_and_the_bound_explain() {
@@ -247,5 +248,25 @@ mod tests {
         assert_eq!((other.peak, other.mean, other.all), (148, 99.0, 198));
         // Before what is measured there were more.
         assert_eq!(handshakes(&course, 0.0)[0].all, 211);
+    }
+
+    #[test]
+    fn a_drain_is_over_when_that_part_of_the_users_has_left_before_the_server_dies() {
+        let plan = r#"{
+            "fleet": [{ "capacity": 100, "count": 2 }], "clients": 100, "end": 20,
+            "events": [{ "at": 2, "do": "drain", "servers": [1] }, { "at": 8, "do": "kill", "servers": [1] }]
+        }"#;
+        let plan = Plan::parse("drain", plan).expect("it is well written");
+        let with = |users: [f32; 10]| Course {
+            times: (0..10).map(f64::from).collect(),
+            utilisation: vec![vec![0.5; 10], users.to_vec()],
+            ..Course::default()
+        };
+        let course = with([0.1, 0.8, 0.8, 0.7, 0.5, 0.4, 0.2, 0.0, 0.0, 0.0]);
+        assert_eq!(drained(&plan, &course, 0.5), Some(3.0));
+        assert_eq!(drained(&plan, &course, 0.99), Some(5.0));
+        // Whom the kill had to throw out has not left.
+        let course = with([0.1, 0.8, 0.8, 0.7, 0.5, 0.4, 0.2, 0.1, 0.0, 0.0]);
+        assert_eq!(drained(&plan, &course, 0.99), None);
     }
 }

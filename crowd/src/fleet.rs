@@ -21,8 +21,8 @@ use url::Url;
 const DEFAULT_FLEET: &str = "fleets/default";
 /// What a server takes, where nobody says: what the simulation's do.
 const USUAL_RATE: f64 = 200.0;
-/// How long an answer to us may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer to us may take: a fleet that has ten thousand clients on a busy machine was seen to take ten seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The hidden command of this program by which it is a fleet.
 pub const SERVE: &str = "serve-fleet";
 

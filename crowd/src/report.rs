@@ -244,12 +244,13 @@ impl Report {
         let Load {
             late99,
             latest,
+            longest_order,
             bytes_by_client,
         } = self.load;
         let memory = bytes_by_client.map_or_else(String::new, |bytes| format!("; {} KiB by client", bytes / 1024));
         let _ = writeln!(
             text,
-            "  woken late by {late99:.1} ms (99 %), {latest:.0} ms (at most){memory}"
+            "  woken late by {late99:.1} ms (99 %), {latest:.0} ms (at most); orders carried out within {longest_order:.0} ms{memory}"
         );
         text
     }

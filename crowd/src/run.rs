@@ -37,7 +37,7 @@ pub struct Setting {
     pub message_bytes: usize,
     /// See [`Shared::source_addresses`].
     pub source_addresses: u16,
-    /// The draws of the clients come from it. (When what happens is the machine's.)
+    /// The draws of the clients come from it. The same one does not give the same run: when what happens is up to the machine.
     pub random_seed: u64,
 }
 
@@ -62,6 +62,8 @@ pub struct Load {
     pub late99: f32,
     /// See `late99`.
     pub latest: f32,
+    /// The longest that the fleet took to do what it was told, in milliseconds.
+    pub longest_order: f64,
     /// Memory that the process had more at the end than before the first client, by client, in bytes: sockets' buffers here,
     /// lists and cores; not the system's.
     pub bytes_by_client: Option<u64>,
@@ -104,6 +106,7 @@ pub async fn run(plan: &Plan, survey: &Survey, setting: &Setting) -> Result<Real
     });
     let late = Mutex::default();
     let mut crowd = JoinSet::new();
+    let mut longest_order = Duration::ZERO;
     let start = Instant::from_std(account.start());
     let carried_out = async {
         for (at, deed) in deeds {
@@ -113,7 +116,11 @@ pub async fn run(plan: &Plan, survey: &Survey, setting: &Setting) -> Result<Real
                     crowd.spawn(live(shared.clone(), number, random.u64(..)));
                 }
                 Deed::Sample => account.sample(),
-                Deed::Do(what) => act(&what, &names, &account, setting.control.as_ref()).await?,
+                Deed::Do(what) => {
+                    let told = Instant::now();
+                    act(&what, &names, &account, setting.control.as_ref()).await?;
+                    longest_order = longest_order.max(told.elapsed());
+                }
             }
         }
         anyhow::Ok(())
@@ -151,6 +158,7 @@ pub async fn run(plan: &Plan, survey: &Survey, setting: &Setting) -> Result<Real
         load: Load {
             late99: part(&late, 0.99),
             latest: part(&late, 1.0),
+            longest_order: longest_order.as_secs_f64() * 1e3,
             bytes_by_client: memory.map(|(now, before)| now.saturating_sub(before) / u64::from(plan.clients.max(1))),
         },
         counted,
@@ -218,4 +226,19 @@ async fn act(what: &What, names: &[&str], account: &Account, control: Option<&Co
         control.change(name, changes.clone()).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn a_part_of_sorted_values_is_no_more_than_what_is_told() {
+        let values: Vec<f32> = (1..=200_u8).map(f32::from).collect();
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|it| part(&values, it)),
+            [1.0, 100.0, 198.0, 200.0]
+        );
+        assert_eq!(part(&[], 0.5), 0.0);
+    }
 }

@@ -152,6 +152,8 @@ pub struct Messages {
     pub lost_elsewhere: u64,
     /// Echoes of something else than what was sent first.
     pub garbled: u64,
+    /// Neither echoed nor lost so far.
+    pub unanswered: u64,
 }
 
 #[derive(Debug, Default)]
@@ -432,12 +434,18 @@ impl Account {
     /// The messages so far.
     pub fn messages(&self) -> Messages {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (sent, echoed, lost) = (
+            of(&self.counters.sent),
+            of(&self.counters.echoed),
+            of(&self.counters.lost),
+        );
         Messages {
-            sent: of(&self.counters.sent),
-            echoed: of(&self.counters.echoed),
-            lost: of(&self.counters.lost),
+            sent,
+            echoed,
+            lost,
             lost_elsewhere: of(&self.counters.lost_elsewhere),
             garbled: of(&self.counters.garbled),
+            unanswered: sent.saturating_sub(echoed + lost),
         }
     }
 

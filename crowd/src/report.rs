@@ -209,11 +209,13 @@ impl Report {
             lost,
             lost_elsewhere,
             garbled,
+            unanswered,
             ..
         } = self.messages;
         let _ = writeln!(
             text,
-            "  messages: {sent} sent, {lost} lost ({lost_elsewhere} where no server was killed), {garbled} out of order"
+            "  messages: {sent} sent, {lost} lost ({lost_elsewhere} where no server was killed), {garbled} out of order, {unanswered} not \
+             answered within two seconds of the end"
         );
         if let Some(after) = self.noticed_after {
             let _ = writeln!(text, "  killed connections went on for {after:.0} ms at most");

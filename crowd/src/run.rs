@@ -131,7 +131,7 @@ pub async fn run(plan: &Plan, survey: &Survey, setting: &Setting) -> Result<Real
     }
     shared.quiet.store(true, Ordering::Relaxed);
     let until = Instant::now() + LAST_ECHOES;
-    while waiting(&account) && Instant::now() < until {
+    while account.messages().unanswered > 0 && Instant::now() < until {
         sleep(LOOK_EVERY).await;
     }
     let messages = account.messages();
@@ -169,17 +169,6 @@ pub async fn run(plan: &Plan, survey: &Survey, setting: &Setting) -> Result<Real
 pub fn part(sorted: &[f32], part: f64) -> f32 {
     let at = (part * sorted.len() as f64).ceil() as usize;
     sorted.get(at.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(0.0)
-}
-
-fn waiting(account: &Account) -> bool {
-    let Messages {
-        sent,
-        echoed,
-        lost,
-        garbled,
-        ..
-    } = account.messages();
-    echoed + lost + garbled < sent
 }
 
 /// All that is to happen, in order. Figures of an instant are taken before anything else happens at it.

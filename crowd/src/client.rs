@@ -290,8 +290,8 @@ impl Driver {
                     self.let_go(at, Ending::Ours);
                 }
             }
-            // They are for applications.
-            Command::Resort { .. } | Command::Lost { .. } | Command::Retry(_) => {}
+            // Only who is set to watch is told to. The others are for applications.
+            Command::Watch { .. } | Command::Resort { .. } | Command::Lost { .. } | Command::Retry(_) => {}
         }
     }
 

@@ -128,6 +128,7 @@ pub fn plan(scenario: Scenario, survey: &Survey, clients: u32, times: &Times, cl
             return_detection: survey.return_detection,
             ttl: Some(survey.ttl),
             cache_ages: vec![0.0],
+            part: None,
         },
         clients,
         // The machine serves handshakes as fast as it can, whatever rate the list tells.

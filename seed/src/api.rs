@@ -13,7 +13,8 @@
 //! | `GET /readyz` | 200 while it serves a list |
 //! | `GET /metrics` | for Prometheus |
 //!
-//! Whatever changes something takes a token ([`access`](crate::access)). Every error is `{error: {code, message, remedy}}`.
+//! Whatever changes something takes a token ([`access`](crate::access)). Every error is `{error: {code, message, remedy}}`,
+//! but that of a request which does not end (408).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,8 @@ const MOST_OF_ONE: usize = 16 * 1_024;
 const MOST_OF_SEVERAL: usize = 4 * 1_024 * 1_024;
 /// A request that has not been read by then is given up.
 const LONGEST_REQUEST: Duration = Duration::from_secs(10);
+/// A seed whose last list is so old is not ready any more: twice the longest time from one to the next.
+const STUCK: Duration = Duration::from_secs(120);
 /// A server reports so often within its ttl, so that two reports may go astray.
 const REPORTS_IN_TTL: u32 = 3;
 /// Reports are spread by so much, so that servers that started together do not report together for ever.
@@ -98,7 +101,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             LONGEST_REQUEST,
         ))
-        // What is refused says so to whom it is refused, and is counted.
+        // What is refused says so to whom it is refused, and does not fill the logs.
         .layer(TraceLayer::new_for_http().on_failure(()))
         .layer(cors)
         .with_state(service)
@@ -344,10 +347,15 @@ fn set_drain(service: &Service, id: &str, request: &HeaderMap, drained: bool) ->
 }
 
 async fn ready(State(service): Shared) -> Response {
-    if service.seed.list().is_some() {
-        "ready\n".into_response()
-    } else {
-        not_ready(&service.seed)
+    match service.seed.list() {
+        None => not_ready(&service.seed),
+        Some(list) if list.made.elapsed() > STUCK => Error::new(
+            Code::NotReady,
+            "no list has been made for a while",
+            "see the logs, and start this seed anew",
+        )
+        .into_response(),
+        Some(_) => "ready\n".into_response(),
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::registry::{LAST_COUNT, Word};
+use crate::registry::{KEPT_DRAIN, LAST_COUNT, Word};
 use crate::seed::{Change, Link, Seed, Subject};
 
 /// An answer that takes longer is none: lists go out every second.
@@ -37,8 +37,6 @@ const BATCH: usize = 500;
 const WHOLE: Duration = Duration::from_secs(10);
 /// The longest that a heartbeat is good for.
 const LONGEST_TTL: Duration = Duration::from_secs(*crate::report::TTL.end());
-/// How long a drain is kept.
-const KEPT_DRAIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Writes a batch: ARGV is what the seed takes for the time, and then, for each change, its field, when it was said, how many
 /// ms after that it is worth keeping, and its JSON. A batch that was long on its way is not taken, as its words would be

@@ -22,7 +22,7 @@ pub const LAST_COUNT: Duration = Duration::from_secs(60);
 /// How long a server that took its leave is still listed, as unavailable.
 const AFTER_LEAVE: Duration = LAST_COUNT;
 /// How long a drain outlives the server that it was for.
-const KEPT_DRAIN: Duration = Duration::from_secs(7 * 24 * 3_600);
+pub(crate) const KEPT_DRAIN: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// As many as clients read.
 pub const MOST_SERVERS: usize = 10_000;
 /// Bytes of all entries of a list together: clients read 4 MiB, and what stands around them takes some.

@@ -277,7 +277,9 @@ impl Seed {
         while end.run_until_cancelled(due.tick()).await.is_some() {
             let seed = self.clone();
             // Ten thousand servers take a tenth of a second to compress, which nobody is to wait for.
-            let _ = tokio::task::spawn_blocking(move || seed.renew()).await;
+            if let Err(error) = tokio::task::spawn_blocking(move || seed.renew()).await {
+                tracing::error!(%error, "no list has been made");
+            }
         }
     }
 }

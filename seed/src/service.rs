@@ -22,6 +22,8 @@ use crate::redis::Registry;
 use crate::seed::{Seed, Times};
 use crate::watch::Watchers;
 
+/// How long the other seeds may be told the last words, where requests did not end in time.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// From one look at the operator's file to the next.
 const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 
@@ -58,6 +60,8 @@ pub struct Running {
     address: SocketAddr,
     seed: Arc<Seed>,
     end: CancellationToken,
+    /// Ends what is left when nothing is served any more.
+    last: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -69,7 +73,7 @@ impl Running {
             Some(path) => read(path).await?.1,
             None => File::default(),
         };
-        let end = CancellationToken::new();
+        let (end, last) = (CancellationToken::new(), CancellationToken::new());
         let tasks = TaskTracker::new();
         let seed = Seed::new(options.times, file, access.anyone(), options.registry.is_some());
         seed.renew();
@@ -99,23 +103,27 @@ impl Running {
             tasks.spawn(follow(path, seed.clone(), end.clone()));
         }
         if let Some(registry) = options.registry {
-            tasks.spawn(registry.keep(seed.clone(), end.clone()));
+            tasks.spawn(registry.keep(seed.clone(), last.clone()));
         }
         let listener = listener.tap_io(|stream| {
             // Else small answers would wait for more. It only fails if the client has gone again.
             let _ = stream.set_nodelay(true);
         });
         let served = axum::serve(listener, api::router(service)).with_graceful_shutdown(end.clone().cancelled_owned());
+        let served_last = last.clone();
         tasks.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!(%error, "the port is lost");
             }
+            // What was heard to the end is passed on.
+            served_last.cancel();
         });
         tasks.close();
         Ok(Self {
             address,
             seed,
             end,
+            last,
             tasks,
         })
     }
@@ -133,7 +141,10 @@ impl Running {
     /// Ends it: no new connections, and requests under way have `patience` to be answered.
     pub async fn stop(self, patience: Duration) {
         self.end.cancel();
-        let _ = tokio::time::timeout(patience, self.tasks.wait()).await;
+        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
+            self.last.cancel();
+            let _ = tokio::time::timeout(FAREWELL, self.tasks.wait()).await;
+        }
     }
 }
 

@@ -111,7 +111,7 @@ async function textOf(response: Response, hear?: (data: string) => unknown): Pro
     await hear?.("");
     // Whoever writes a list in one line has it looked through once.
     if (hear && value.includes(10)) {
-      const events = text.split(/\n\r?\n/);
+      const events = text.split(/\r?\n\r?\n/);
       text = events.pop() as string;
       for (const event of events) {
         left = MAX_BYTES;

@@ -45,11 +45,12 @@ test("however the network cuts it, and however its lines end, a stream is the sa
     ["\n", " "],
     ["\r\n", ""],
   ]) {
-    const events = lists.map((list) => {
+    const events = lists.map((list, index) => {
       // In several lines, as the standard allows.
       const lines = JSON.stringify(list, null, 1).split("\n");
       const data = lines.map((line) => `data:${space}${line}`);
-      return [": a comment", "id:7", ...data, `event:${space}list`, "retry: 10", "", ""].join(end);
+      const rest = index % 2 ? ["retry: 10"] : [];
+      return [": a comment", "id:7", ...data, `event:${space}list`, ...rest, "", ""].join(end);
     });
     const bytes = new TextEncoder().encode(`\ufeff${events.join(`: alive${end}${end}`)}`);
     for (const size of [1, 2, 3, 7, 64, bytes.length]) {

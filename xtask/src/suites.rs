@@ -144,6 +144,7 @@ impl Name {
             }
             Self::Documentation => {
                 setup::reverse_proxy();
+                setup::redis()?;
                 let mut command = in_node("tests/documentation")?;
                 command.env(SIMULATION_VARIABLE, simulation_program("evenkeel-simulation")?);
                 command.env(XTASK_VARIABLE, std::env::current_exe()?);

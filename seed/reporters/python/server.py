@@ -68,7 +68,7 @@ async def report(seed):
                     "draining": drain.is_set(),
                 }
                 answer = await asyncio.to_thread(ask, seed, "PUT", body)
-                pause = float(answer["reportAfter"])
+                pause = max(0.1, float(answer["reportAfter"]))
                 complaint = None
             except Exception as error:  # noqa: BLE001  # whatever it is
                 complain(error)

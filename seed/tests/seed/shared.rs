@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use evenkeel_seed::redis::Registry;
+use evenkeel_seed::service::Options;
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -62,8 +63,15 @@ impl Redis {
     }
 
     async fn seed(&self) -> Seed {
-        let mut shared = options();
-        shared.registry = Some(Registry::new(&format!("redis://127.0.0.1:{}", self.port), "test").expect("an address"));
+        Self::seed_at(self.port).await
+    }
+
+    async fn seed_at(port: u16) -> Seed {
+        Self::seed_with(port, options()).await
+    }
+
+    async fn seed_with(port: u16, mut shared: Options) -> Seed {
+        shared.registry = Some(Registry::new(&format!("redis://127.0.0.1:{port}"), "test").expect("an address"));
         Seed::start(shared).await
     }
 }
@@ -350,16 +358,15 @@ async fn who_leaves_right_after_a_heartbeat_has_left_though_redis_is_slow() {
 #[tokio::test]
 async fn a_seed_does_not_take_what_another_has_just_begun_to_hear_for_all_there_is() {
     let redis = Redis::start().await;
-    let mut waits = options();
-    waits.registry = Some(Registry::new(&format!("redis://127.0.0.1:{}", redis.port), "test").expect("an address"));
-    waits.times.warm_up = Duration::from_secs(3_600);
-    let one = Seed::start(waits).await;
+    let waits = || {
+        let mut waits = options();
+        waits.times.warm_up = Duration::from_secs(3_600);
+        Redis::seed_with(redis.port, waits)
+    };
+    let one = waits().await;
     one.report("a", 3).await;
     sleep(Duration::from_millis(1_500)).await;
-    let mut waits = options();
-    waits.registry = Some(Registry::new(&format!("redis://127.0.0.1:{}", redis.port), "test").expect("an address"));
-    waits.times.warm_up = Duration::from_secs(3_600);
-    let other = Seed::start(waits).await;
+    let other = waits().await;
     sleep(Duration::from_millis(1_500)).await;
     assert_eq!(one.get("/servers").await.status(), 503);
     assert_eq!(
@@ -439,16 +446,19 @@ async fn between(redis: u16) -> (u16, tokio::sync::watch::Sender<bool>) {
     (port, hold)
 }
 
+/// Two seeds in touch, the other one through what may be held back.
+async fn near_and_far(redis: &Redis) -> (Seed, Seed, tokio::sync::watch::Sender<bool>) {
+    let (port, hold) = between(redis.port).await;
+    let (one, other) = (redis.seed().await, Redis::seed_at(port).await);
+    until_stale(&one, false).await;
+    until_stale(&other, false).await;
+    (one, other, hold)
+}
+
 #[tokio::test]
 async fn a_subscription_that_has_died_in_silence_is_noticed_and_loses_no_living() {
     let redis = Redis::start().await;
-    let one = redis.seed().await;
-    let (port, hold) = between(redis.port).await;
-    let mut far = options();
-    far.registry = Some(Registry::new(&format!("redis://127.0.0.1:{port}"), "test").expect("an address"));
-    let other = Seed::start(far).await;
-    until_stale(&one, false).await;
-    until_stale(&other, false).await;
+    let (one, other, hold) = near_and_far(&redis).await;
     report_for(&one, "a", 1, 6).await;
     other.entry_when("a", |entry| entry["available"] == true).await;
     hold.send(true).expect("held");
@@ -468,13 +478,7 @@ async fn a_subscription_that_has_died_in_silence_is_noticed_and_loses_no_living(
 #[tokio::test]
 async fn news_that_were_held_up_are_no_younger_for_that() {
     let redis = Redis::start().await;
-    let one = redis.seed().await;
-    let (port, hold) = between(redis.port).await;
-    let mut far = options();
-    far.registry = Some(Registry::new(&format!("redis://127.0.0.1:{port}"), "test").expect("an address"));
-    let other = Seed::start(far).await;
-    until_stale(&one, false).await;
-    until_stale(&other, false).await;
+    let (one, other, hold) = near_and_far(&redis).await;
     report_for(&one, "b", 1, 60).await;
     other.entry_when("b", |entry| entry["available"] == true).await;
     hold.send(true).expect("held");

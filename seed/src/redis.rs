@@ -6,7 +6,7 @@
 //! sure. A word is only replaced by a later one, so that it does not matter who comes in which order.
 //!
 //! While Redis is out of reach a seed goes on with what it knows, lists what it hears itself, and marks its lists. What it
-//! could not pass on it does when Redis is back: of each server the last word, with its age. A Redis that has lost
+//! could not pass on it does when Redis is back: of each server the last word, as old as it is. A Redis that has lost
 //! everything is filled again by that and by the next heartbeats; nobody forgets a server because Redis has.
 
 use std::sync::Arc;
@@ -38,16 +38,16 @@ const WHOLE: Duration = Duration::from_secs(10);
 /// The longest that a heartbeat is good for.
 const LONGEST_TTL: Duration = Duration::from_secs(*crate::report::TTL.end());
 
-/// Writes a batch: ARGV is what the seed takes for the time, and then, for each change, its field, when it was said, how many
-/// ms after that it is worth keeping, and its JSON. A batch that was long on its way is not taken, as its words would be
+/// Writes a batch: ARGV is what the seed takes for the time, how many ms that may be off, and then, for each change, its field,
+/// when it was said, how many ms after that it is worth keeping, and its JSON. A batch that was longer on its way is not taken, as its words would be
 /// younger than they are. What is older than what is there is left out; the rest is published. What is there from the future
 /// was said before the clock was put back, or by the clock of another Redis: any word takes its place.
 const STORE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if math.abs(now - tonumber(ARGV[1])) > LATE then return redis.error_reply('LATE the batch was long on its way') end
+if math.abs(now - tonumber(ARGV[1])) > tonumber(ARGV[2]) then return redis.error_reply('LATE the batch was long on its way') end
 local news = {}
-for i = 2, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   local at = math.min(now, tonumber(ARGV[i + 1]))
   local known = redis.call('HGET', KEYS[1], ARGV[i])
   local said = known and tonumber(string.match(known, '^%d+'))
@@ -63,8 +63,8 @@ if #news > 0 then redis.call('PUBLISH', KEYS[1], cjson.encode(news)) end
 return #news / 3
 ";
 
-/// Everything that is worth keeping, as field, when it was said, and JSON each; the rest is deleted. Nobody knows how old a word from
-/// the future is: a server's is not kept, which reports again soon, but an operator's drain is.
+/// Everything that is worth keeping, as field, when it was said, and JSON each; the rest is deleted. Nobody knows how old a
+/// word from the future is: a server's is not kept, which reports again soon, but an operator's drain is.
 const READ: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -234,12 +234,11 @@ impl Registry {
                     within(subscription.subscribe(&self.key)).await?;
                     seed.in_touch();
                     if seed.not_ready_for().is_zero() {
-                        let whole = u64::try_from(WHOLE.as_millis()).unwrap_or(u64::MAX);
                         let () = redis::cmd("SET")
                             .arg(self.whole())
                             .arg("yes")
                             .arg("PX")
-                            .arg(whole)
+                            .arg(milliseconds(WHOLE))
                             .query_async(&mut connection)
                             .await?;
                     }
@@ -285,9 +284,9 @@ impl Registry {
         connection: &mut MultiplexedConnection,
         clock: Clock,
     ) -> Result<(), RedisError> {
-        let script = Script::new(&STORE.replace("LATE then", &format!("{} then", milliseconds(PATIENCE))));
+        let script = Script::new(STORE);
         let mut call = script.key(&self.key);
-        call.arg(clock.at(Instant::now()));
+        call.arg(clock.at(Instant::now())).arg(milliseconds(PATIENCE));
         for (subject, (at, change)) in batch {
             let (keep, written) = match change {
                 Change::Word(word) => (kept(word), Written::Word(word.clone())),

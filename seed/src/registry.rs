@@ -198,11 +198,7 @@ impl Registry {
     /// How old the counts of those are on average that have reported within their ttl.
     pub fn age(&self, now: Instant) -> Option<Duration> {
         let (mut sum, mut servers) = (Duration::ZERO, 0);
-        for known in self
-            .words
-            .values()
-            .filter(|known| !has_left(known) && is_alive(known, now))
-        {
+        for known in self.words.values().filter(|known| is_alive(known, now)) {
             sum += now.duration_since(known.at);
             servers += 1;
         }
@@ -211,7 +207,7 @@ impl Registry {
 
     /// Whether every server that was alive then has been heard since, by this seed itself or, in touch, by others.
     pub fn has_heard_all_since(&self, then: Instant) -> bool {
-        let silent = |known: &Dated<Word>| known.at < then && is_alive(known, then) && !has_left(known);
+        let silent = |known: &Dated<Word>| known.at < then && is_alive(known, then);
         !self.words.values().any(silent)
     }
 
@@ -232,13 +228,15 @@ impl Registry {
     /// Forgets who has been gone for long, but for those that are to be `kept`.
     pub fn forget(&mut self, now: Instant, kept: impl Fn(&str) -> bool) {
         let remembered = self.remembered;
-        self.words
-            .retain(|id, known| now < forgotten_at(known, remembered) || (kept(id) && !has_left(known)));
-        self.bytes = self
-            .words
-            .iter()
-            .map(|(id, known)| bytes(id, known.what.report()))
-            .sum();
+        let mut freed = 0;
+        self.words.retain(|id, known| {
+            let stays = now < forgotten_at(known, remembered) || (kept(id) && !has_left(known));
+            if !stays {
+                freed += bytes(id, known.what.report());
+            }
+            stays
+        });
+        self.bytes -= freed;
         let words = &self.words;
         self.drains
             .retain(|id, drain| words.contains_key(id) || now < drain.at + KEPT_DRAIN);

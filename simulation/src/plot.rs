@@ -55,15 +55,14 @@ fn thinned(points: impl ExactSizeIterator<Item = (f64, f64)>) -> Vec<(f64, f64)>
     let step = points.len().div_ceil(SPANS).max(1);
     let points: Vec<_> = points.collect();
     let extremes = |some: &[(f64, f64)]| {
-        let order = |one: &(f64, f64), other: &(f64, f64)| one.1.total_cmp(&other.1);
-        let (least, greatest) = (some.iter().copied().min_by(order), some.iter().copied().max_by(order));
-        let (first, second) = if least.map(|it| it.0) <= greatest.map(|it| it.0) {
-            (least, greatest)
-        } else {
-            (greatest, least)
-        };
-        let is_flat = first.map(|it| it.1) == second.map(|it| it.1);
-        [first, second.filter(|_| !is_flat)].into_iter().flatten()
+        // By place, since two may be of one time: before a death and after it.
+        let places = 0..some.len();
+        let order = |one: &usize, other: &usize| some[*one].1.total_cmp(&some[*other].1);
+        let least = places.clone().min_by(order).unwrap_or_default();
+        let greatest = places.max_by(order).unwrap_or_default();
+        let is_flat = some[least].1 == some[greatest].1;
+        let (first, second) = (some[least.min(greatest)], some[least.max(greatest)]);
+        [Some(first), Some(second).filter(|_| !is_flat)].into_iter().flatten()
     };
     points.chunks(step).flat_map(extremes).collect()
 }
@@ -148,5 +147,13 @@ mod tests {
         assert!(thin.len() < 400, "{}", thin.len());
         assert!(thin.contains(&(5_000.0, 0.0)) && thin.contains(&(7_000.0, 2.0)));
         assert!(thin.is_sorted_by(|one, other| one.0 < other.0));
+    }
+
+    #[test]
+    fn what_changes_at_one_instant_changes_in_its_order() {
+        let points = [(59.0, 0.6), (60.0, 0.6), (60.0, 0.0), (61.0, 0.0)];
+        let many = (0..1_000).map(|n| (f64::from(n) / 1_000.0, 0.6)).chain(points);
+        let thin = thinned(many.collect::<Vec<_>>().into_iter());
+        assert!(thin.is_sorted_by(|one, other| one.1 >= other.1), "{thin:?}");
     }
 }

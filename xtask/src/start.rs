@@ -24,7 +24,7 @@ const FLEET_OPTIONS: [&str; 4] = ["--refresh", "200", "--detection", "2000"];
 
 /// Builds everything, serves the page and runs until Ctrl-C.
 pub(crate) fn run(port: u16) -> Result<()> {
-    eprintln!("building the package, the seed and the fleet: the first time takes 4 minutes");
+    eprintln!("building the package, the seed and the fleet: the first time takes some minutes");
     // Side by side: the package's build has times in which it waits for the network, or for one processor.
     std::thread::scope(|scope| {
         let programs = scope.spawn(|| SEED.path().and_then(|_| FLEET.path()));
